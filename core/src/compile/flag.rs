@@ -1,0 +1,123 @@
+//! A flag: state, variants, default, targeting.
+
+use serde_json::{Map, Value};
+
+use super::Compiler;
+use super::rule::RuleCompiler;
+use crate::flag::{CompiledVariant, Flag, State, VariantId};
+use crate::json::{Kind, Path};
+use crate::problem::Severity;
+
+impl Compiler<'_> {
+    pub(super) fn flag(&mut self, key: &str, value: &Value, path: &Path<'_>) {
+        let Value::Object(members) = value else {
+            let kind = Kind::of(value);
+            return self.problems.refuse(path, format!("a flag is an object, this is {kind}"));
+        };
+        let enabled = self.is_enabled(members, path);
+        let (first_variant, variants) = self.variants(members, path);
+        let default = self.default_variant(members, first_variant, variants, path);
+        let metadata = self.flag_metadata(members.get("metadata"), &path.key("metadata"));
+        let targeting = members.get("targeting");
+        let state = match (enabled, targeting) {
+            (false, _) => State::Disabled,
+            (true, Some(targeting)) => self.targeting(targeting, &path.key("targeting")),
+            (true, None) => State::Static,
+        };
+        let key_text = self.texts.intern(key);
+        let flag = Flag { key: key_text, metadata, first_variant, variants, default, state };
+        self.add_flag(key, flag, path);
+    }
+
+    fn is_enabled(&mut self, flag: &Map<String, Value>, path: &Path<'_>) -> bool {
+        match flag.get("state") {
+            Some(Value::String(state)) if state == "ENABLED" => return true,
+            Some(Value::String(state)) if state == "DISABLED" => {}
+            Some(other) => self
+                .problems
+                .refuse(&path.key("state"), format!("must be \"ENABLED\" or \"DISABLED\", this is {other}")),
+            None => self.problems.refuse(path, "`state` is missing: \"ENABLED\" or \"DISABLED\""),
+        }
+        false
+    }
+
+    fn variants(&mut self, flag: &Map<String, Value>, path: &Path<'_>) -> (u32, u32) {
+        let variants = match flag.get("variants") {
+            Some(Value::Object(variants)) => variants,
+            Some(other) => {
+                let kind = Kind::of(other);
+                let message = format!("must be an object of values by variant, this is {kind}");
+                self.problems.refuse(&path.key("variants"), message);
+                return (0, 0);
+            }
+            None => {
+                self.problems.refuse(path, "`variants` is missing: an object of values by variant");
+                return (0, 0);
+            }
+        };
+        let texts = &mut self.texts;
+        let compiled: Vec<_> = variants
+            .iter()
+            .map(|(name, value)| CompiledVariant {
+                name: texts.intern(name),
+                json: texts.intern(&value.to_string()),
+                string: value.as_str().map(|text| texts.intern(text)),
+            })
+            .collect();
+        self.add_variants(compiled.into_iter())
+    }
+
+    /// The default variant. As in flagd's evaluators, null and an empty name are the same as none.
+    fn default_variant(
+        &mut self,
+        flag: &Map<String, Value>,
+        first: u32,
+        count: u32,
+        path: &Path<'_>,
+    ) -> Option<VariantId> {
+        let value = flag.get("defaultVariant")?;
+        let names = || self.snapshot.variants.iter().skip(first as usize).take(count as usize);
+        let problem = match value {
+            Value::Null => return None,
+            Value::String(name) if name.is_empty() => return None,
+            Value::String(name) => match names().position(|variant| self.texts.get(variant.name) == name) {
+                Some(position) => return Some(VariantId(first.saturating_add(position as u32))),
+                None => {
+                    let names: Vec<_> =
+                        names().map(|variant| format!("`{}`", self.texts.get(variant.name))).collect();
+                    format!("`{name}` is none of the variants ({})", names.join(", "))
+                }
+            },
+            other => format!("must be the name of a variant, this is {}", Kind::of(other)),
+        };
+        self.problems.refuse(&path.key("defaultVariant"), problem);
+        None
+    }
+
+    /// Compiles the rule. Whatever is wrong with it breaks this flag only.
+    fn targeting(&mut self, targeting: &Value, path: &Path<'_>) -> State {
+        match targeting {
+            Value::Null => return State::Static,
+            Value::Object(rule) if rule.is_empty() => return State::Static,
+            Value::Object(_) => {}
+            other => {
+                let message = format!("targeting is a rule, an object, this is {}", Kind::of(other));
+                self.problems.add(Severity::Flag, path, message.as_str());
+                return State::Broken(self.texts.intern(&message));
+            }
+        }
+        let rules = &mut self.snapshot.rules;
+        let mark = rules.mark();
+        let mut compiler = RuleCompiler::new(rules, &mut self.texts, &self.evaluators);
+        match compiler.rule(targeting, path, 0) {
+            Ok(node) => State::Targeted(node),
+            Err(problem) => {
+                rules.reset(&mark);
+                let reason = format!("{}: {}", problem.path, problem.message);
+                let text = self.texts.intern(&reason);
+                self.problems.push(*problem);
+                State::Broken(text)
+            }
+        }
+    }
+}

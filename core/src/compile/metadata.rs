@@ -1,0 +1,47 @@
+//! Metadata: the flag set's lies under each flag's, and the flag's wins.
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::Compiler;
+use crate::json::{Kind, Path};
+use crate::text::Text;
+
+impl<'a> Compiler<'a> {
+    pub(super) fn set_metadata(&mut self, raw: &'a RawValue, path: &Path<'_>) {
+        let Some(value) = self.value(raw, path) else { return };
+        let Some(metadata) = self.metadata_object(value, path) else { return };
+        self.snapshot.version = match metadata.get("version") {
+            Some(Value::String(version)) => Some(self.texts.intern(version)),
+            Some(Value::Number(version)) => Some(self.texts.intern(&version.to_string())),
+            _ => None,
+        };
+        if !metadata.is_empty() {
+            self.metadata_text = self.texts.intern(&Value::Object(metadata.clone()).to_string());
+        }
+        self.metadata = metadata;
+    }
+
+    /// A flag's metadata merged over the flag set's.
+    pub(super) fn flag_metadata(&mut self, value: Option<&Value>, path: &Path<'_>) -> Text {
+        let Some(value) = value else { return self.metadata_text };
+        let Some(metadata) = self.metadata_object(value.clone(), path) else { return self.metadata_text };
+        if metadata.is_empty() {
+            return self.metadata_text;
+        }
+        let mut merged = self.metadata.clone();
+        merged.extend(metadata);
+        self.texts.intern(&Value::Object(merged).to_string())
+    }
+
+    fn metadata_object(&mut self, value: Value, path: &Path<'_>) -> Option<Map<String, Value>> {
+        match value {
+            Value::Object(metadata) => Some(metadata),
+            Value::Null => None,
+            other => {
+                self.problems.refuse(path, format!("metadata is an object, this is {}", Kind::of(&other)));
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! From a document to a snapshot.
+//!
+//! The document is read level by level ([`crate::json`]); each flag is read, compiled and dropped before the next, so
+//! that memory stays near what the snapshot itself needs. Problems are collected, not thrown: whoever fixes a document
+//! sees all of them at once.
+
+mod flag;
+mod metadata;
+mod route;
+mod rule;
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::flag::{CompiledVariant, Flag, FlagId};
+use crate::json::{Entries, Kind, Path, entries, read};
+use crate::problem::{CompileError, Problem, Problems, Severity};
+use crate::rule::Rules;
+use crate::snapshot::Snapshot;
+use crate::text::{Interner, Text};
+use crate::value::TARGETING_KEY;
+
+/// The largest document, in bytes. Positions in it must fit 32 bits, and a proxy must have room for it.
+pub(crate) const MOST_BYTES: usize = 64 << 20;
+
+/// What a document may do, beyond what every document may.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CompileOptions<'a> {
+    /// All upstreams that its routes may choose; any, when `None`.
+    pub upstreams: Option<&'a [String]>,
+}
+
+impl Snapshot {
+    /// Compiles a document.
+    ///
+    /// # Errors
+    /// When the document is refused: it is not JSON, its shape is wrong, a default variant or a route names what does
+    /// not exist. A flag whose targeting does not compile is no error: it alone evaluates to `PARSE_ERROR`, and is
+    /// among [`Snapshot::problems`].
+    pub fn compile(document: &[u8]) -> Result<Self, CompileError> {
+        Self::compile_with(document, CompileOptions::default())
+    }
+
+    /// Compiles a document that must also obey `options`.
+    ///
+    /// # Errors
+    /// As [`Snapshot::compile`], and when a route could choose an upstream that the options do not list.
+    pub fn compile_with(document: &[u8], options: CompileOptions<'_>) -> Result<Self, CompileError> {
+        if document.len() > MOST_BYTES {
+            let message =
+                format!("{} bytes are more than a document may have ({MOST_BYTES})", document.len());
+            return Err(refusal(message));
+        }
+        let text = match std::str::from_utf8(document) {
+            Ok(text) => text,
+            Err(error) => return Err(refusal(format!("not UTF-8 from byte {} on", error.valid_up_to()))),
+        };
+        let mut compiler = Compiler::new(options);
+        let root = match read::<&RawValue>(text) {
+            Ok(root) => root,
+            Err(error) => {
+                let position = Some(error.position_in(text, None));
+                let message = format!("not JSON: {}", error.message);
+                let path = Path::Root.to_json_path();
+                return Err(CompileError {
+                    problems: vec![Problem { severity: Severity::Document, path, position, message }],
+                });
+            }
+        };
+        compiler.document(root);
+        compiler.finish(text)
+    }
+}
+
+fn refusal(message: String) -> CompileError {
+    let path = Path::Root.to_json_path();
+    CompileError { problems: vec![Problem { severity: Severity::Document, path, position: None, message }] }
+}
+
+/// A snapshot in the making.
+struct Compiler<'a> {
+    options: CompileOptions<'a>,
+    problems: Problems,
+    texts: Interner,
+    /// `$evaluators`, by name.
+    evaluators: Vec<(Cow<'a, str>, serde_json::Value)>,
+    /// The flag set's metadata, which every flag inherits.
+    metadata: serde_json::Map<String, serde_json::Value>,
+    metadata_text: Text,
+    snapshot: Snapshot,
+}
+
+impl<'a> Compiler<'a> {
+    fn new(options: CompileOptions<'a>) -> Self {
+        let mut compiler = Self {
+            options,
+            problems: Problems::default(),
+            texts: Interner::default(),
+            evaluators: Vec::new(),
+            metadata: serde_json::Map::new(),
+            metadata_text: Text::default(),
+            snapshot: Snapshot { rules: Rules::default(), ..Snapshot::default() },
+        };
+        compiler.metadata_text = compiler.texts.intern("");
+        // Always the first attribute, whether or not a rule names it.
+        rule::attribute(&mut compiler.snapshot.rules, &mut compiler.texts, TARGETING_KEY);
+        compiler
+    }
+
+    fn document(&mut self, root: &'a RawValue) {
+        let path = Path::Root;
+        let members = match entries(root) {
+            Ok(Entries::Map(members)) => members,
+            Ok(_) => {
+                let kind = Kind::of_raw(root);
+                return self.problems.refuse(&path, format!("a document is an object, this is {kind}"));
+            }
+            Err(error) => return self.problems.refuse(&path, error.message),
+        };
+        let section = |name: &str| members.iter().rev().find(|(key, _)| key == name).map(|(_, raw)| *raw);
+        if let Some(raw) = section("metadata") {
+            self.set_metadata(raw, &path.key("metadata"));
+        }
+        if let Some(raw) = section("$evaluators") {
+            self.evaluators(raw, &path.key("$evaluators"));
+        }
+        match section("flags") {
+            Some(raw) => self.flags(raw, &path.key("flags")),
+            None => self.problems.refuse(&path, "`flags` is missing: an object with a flag for each key"),
+        }
+        if let Some(raw) = section("routes") {
+            self.routes(raw, &path.key("routes"));
+        }
+    }
+
+    fn evaluators(&mut self, raw: &'a RawValue, path: &Path<'_>) {
+        match entries(raw) {
+            Ok(Entries::Map(members)) => {
+                for (name, raw) in members {
+                    if let Some(value) = self.value(raw, &path.key(&name)) {
+                        self.evaluators.push((name, value));
+                    }
+                }
+            }
+            _ => {
+                let message = format!("must be an object of rules by name, this is {}", Kind::of_raw(raw));
+                self.problems.refuse(path, message);
+            }
+        }
+    }
+
+    fn flags(&mut self, raw: &'a RawValue, path: &Path<'_>) {
+        match entries(raw) {
+            Ok(Entries::Map(members)) => {
+                for (key, raw) in members {
+                    let path = path.key(&key);
+                    if let Some(value) = self.value(raw, &path) {
+                        self.flag(&key, &value, &path);
+                    }
+                }
+            }
+            Ok(Entries::Array(items)) => {
+                for (index, raw) in items.into_iter().enumerate() {
+                    let path = path.index(index);
+                    let Some(value) = self.value(raw, &path) else { continue };
+                    match value.get("key").and_then(serde_json::Value::as_str) {
+                        Some(key) => self.flag(key, &value, &path),
+                        None => self.problems.refuse(&path, "a flag in an array needs a `key`, a string"),
+                    }
+                }
+            }
+            _ => {
+                let kind = Kind::of_raw(raw);
+                let message =
+                    format!("must be an object of flags by key, or an array of flags, this is {kind}");
+                self.problems.refuse(path, message);
+            }
+        }
+    }
+
+    /// Reads a whole value; none, and a problem, where it is not JSON after all (numbers that are too large, surrogates
+    /// that are alone, nesting beyond what anybody writes).
+    fn value(&mut self, raw: &RawValue, path: &Path<'_>) -> Option<serde_json::Value> {
+        match read(raw.get()) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.problems.refuse(path, format!("not JSON: {}", error.message));
+                None
+            }
+        }
+    }
+
+    /// Adds a compiled flag. Of a key that stands twice the last flag counts, as in every JSON parser.
+    fn add_flag(&mut self, key: &str, flag: Flag, path: &Path<'_>) {
+        let Self { texts, snapshot, problems, .. } = self;
+        let hash = xxh3_64(key.as_bytes());
+        let flags = &mut snapshot.flags;
+        let known = |index: &u32| flags.get(*index as usize).is_some_and(|flag| texts.get(flag.key) == key);
+        if let Some(index) = snapshot.by_key.find(hash, known) {
+            problems.warn(path, format!("the flag `{key}` stands here twice; only the last one counts"));
+            if let Some(slot) = flags.get_mut(*index as usize) {
+                *slot = flag;
+            }
+            return;
+        }
+        let index = flags.len() as u32;
+        flags.push(flag);
+        snapshot.by_key.insert_unique(hash, index, |index| {
+            xxh3_64(flags.get(*index as usize).map_or("", |flag| texts.get(flag.key)).as_bytes())
+        });
+    }
+
+    fn find_flag(&self, key: &str) -> Option<FlagId> {
+        let flags = &self.snapshot.flags;
+        let matches =
+            |index: &u32| flags.get(*index as usize).is_some_and(|flag| self.texts.get(flag.key) == key);
+        self.snapshot.by_key.find(xxh3_64(key.as_bytes()), matches).map(|index| FlagId(*index))
+    }
+
+    fn add_variants(&mut self, variants: impl Iterator<Item = CompiledVariant>) -> (u32, u32) {
+        let first = self.snapshot.variants.len() as u32;
+        self.snapshot.variants.extend(variants);
+        (first, self.snapshot.variants.len() as u32 - first)
+    }
+
+    fn finish(mut self, document: &str) -> Result<Snapshot, CompileError> {
+        let (problems, refused) = self.problems.finish(document);
+        if refused {
+            return Err(CompileError { problems });
+        }
+        let snapshot = &mut self.snapshot;
+        snapshot.problems = problems;
+        snapshot.text = self.texts.finish();
+        snapshot.metadata = self.metadata_text;
+        snapshot.flags.shrink_to_fit();
+        snapshot.variants.shrink_to_fit();
+        snapshot.rules.shrink_to_fit();
+        Ok(self.snapshot)
+    }
+}

@@ -1,0 +1,316 @@
+//! Routes: read with unknown keys refused, since a misspelt condition would match everything.
+
+use std::collections::HashSet;
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::Compiler;
+use crate::flag::FlagId;
+use crate::json::{Entries, Kind, Path, entries};
+use crate::route::{Gate, HeaderCondition, HeaderMatch, IndexBuilder, PathPattern, Route, RouteId};
+use crate::settings::{is_token, parse_duration};
+use crate::text::Text;
+
+/// A route's `match`, compiled.
+struct Match {
+    /// `None` matches every host.
+    hosts: Vec<Option<Text>>,
+    path: PathPattern,
+    methods: Vec<Text>,
+    headers: Vec<HeaderMatch>,
+}
+
+impl<'a> Compiler<'a> {
+    pub(super) fn routes(&mut self, raw: &'a RawValue, path: &Path<'_>) {
+        let Ok(Entries::Array(items)) = entries(raw) else {
+            let kind = Kind::of_raw(raw);
+            return self.problems.refuse(path, format!("must be an array of routes, this is {kind}"));
+        };
+        let mut index = IndexBuilder::default();
+        let mut names = HashSet::new();
+        for (position, raw) in items.into_iter().enumerate() {
+            let path = path.index(position);
+            if let Some(value) = self.value(raw, &path) {
+                self.route(&value, RouteId(position as u32), &mut index, &mut names, &path);
+            }
+        }
+        self.snapshot.routes.index = index.finish();
+    }
+
+    fn route(
+        &mut self,
+        value: &Value,
+        id: RouteId,
+        index: &mut IndexBuilder,
+        names: &mut HashSet<Text>,
+        path: &Path<'_>,
+    ) {
+        let Some(route) = self.members(value, path, &["name", "match", "flag", "gate", "guardrail"]) else {
+            return;
+        };
+        let name = match route.get("name") {
+            Some(Value::String(name)) if !name.is_empty() => self.texts.intern(name),
+            Some(other) => {
+                return self.problems.refuse(&path.key("name"), format!("must be a name, this is {other}"));
+            }
+            None => {
+                return self
+                    .problems
+                    .refuse(path, "`name` is missing: metrics and logs call the route by it");
+            }
+        };
+        if !names.insert(name) {
+            let message = format!("another route is called `{}` already", self.texts.get(name));
+            self.problems.refuse(&path.key("name"), message);
+        }
+        if !route.contains_key("flag") && !route.contains_key("gate") {
+            self.problems.refuse(path, "a route needs a `flag`, a `gate` or both");
+        }
+        let flag = route.get("flag").and_then(|flag| self.release_flag(flag, &path.key("flag")));
+        let gate = route.get("gate").and_then(|gate| self.gate(gate, &path.key("gate")));
+        if let Some(guardrail) = route.get("guardrail") {
+            self.guardrail(guardrail, flag, &path.key("guardrail"));
+        }
+        let matched = match route.get("match") {
+            Some(value) => self.matched(value, &path.key("match")),
+            None => self.matched(&Value::Object(Map::new()), path),
+        };
+        let Some(Match { hosts, path, methods, headers }) = matched else { return };
+        for host in hosts {
+            index.add(&self.texts, host, path, id);
+        }
+        let (methods, headers) = (methods.into(), headers.into());
+        self.snapshot.routes.routes.push(Route { name, methods, headers, flag, gate });
+    }
+
+    /// The members of an object that has none but these.
+    fn members<'v>(
+        &mut self,
+        value: &'v Value,
+        path: &Path<'_>,
+        known: &[&str],
+    ) -> Option<&'v Map<String, Value>> {
+        let Value::Object(members) = value else {
+            self.problems.refuse(path, format!("must be an object, this is {}", Kind::of(value)));
+            return None;
+        };
+        for key in members.keys().filter(|key| !known.contains(&key.as_str())) {
+            let known: Vec<_> = known.iter().map(|key| format!("`{key}`")).collect();
+            self.problems.refuse(path, format!("unknown key `{key}`; allowed are {}", known.join(", ")));
+        }
+        Some(members)
+    }
+
+    fn flag_id(&mut self, value: &Value, path: &Path<'_>) -> Option<FlagId> {
+        let Value::String(key) = value else {
+            self.problems.refuse(path, format!("must be the key of a flag, this is {}", Kind::of(value)));
+            return None;
+        };
+        let id = self.find_flag(key);
+        if id.is_none() {
+            self.problems.refuse(path, format!("there is no flag `{key}` in the document"));
+        }
+        id
+    }
+
+    /// A flag whose values are upstreams.
+    fn release_flag(&mut self, value: &Value, path: &Path<'_>) -> Option<FlagId> {
+        let id = self.flag_id(value, path)?;
+        let flag = self.snapshot.flags.get(id.0 as usize)?;
+        let key = self.texts.get(flag.key);
+        for variant in self.snapshot.variants_of(flag) {
+            let name = self.texts.get(variant.name);
+            let problem = match variant.string.map(|text| self.texts.get(text)) {
+                None => "is not a string: an upstream is named by one".to_owned(),
+                Some(upstream) if !is_upstream(upstream) => {
+                    format!("is `{upstream}`, which cannot name an upstream in a header")
+                }
+                Some(upstream) => match self.options.upstreams {
+                    Some(allowed) if !allowed.iter().any(|allowed| allowed == upstream) => {
+                        let allowed: Vec<_> = allowed.iter().map(|name| format!("`{name}`")).collect();
+                        format!(
+                            "is the upstream `{upstream}`, which is none of the configured ones ({})",
+                            allowed.join(", ")
+                        )
+                    }
+                    _ => continue,
+                },
+            };
+            self.problems.refuse(path, format!("variant `{name}` of `{key}` {problem}"));
+        }
+        Some(id)
+    }
+
+    fn gate(&mut self, value: &Value, path: &Path<'_>) -> Option<Gate> {
+        let gate = self.members(value, path, &["flag", "status"])?;
+        let status = match gate.get("status") {
+            None => Some(404),
+            Some(status) => status.as_u64().filter(|status| (400..=599).contains(status)),
+        };
+        let Some(status) = status else {
+            self.problems.refuse(&path.key("status"), "must be an HTTP status from 400 to 599");
+            return None;
+        };
+        let Some(flag) = gate.get("flag") else {
+            self.problems.refuse(path, "`flag` is missing: the flag that opens the gate");
+            return None;
+        };
+        Some(Gate { flag: self.flag_id(flag, &path.key("flag"))?, status: status as u16 })
+    }
+
+    fn matched(&mut self, value: &Value, path: &Path<'_>) -> Option<Match> {
+        let members = self.members(value, path, &["hosts", "path", "methods", "headers"])?;
+        let hosts = match members.get("hosts") {
+            None => vec![None],
+            Some(hosts) => self
+                .strings(hosts, &path.key("hosts"), "host", |host| {
+                    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+                    let name = host.strip_prefix("*.").unwrap_or(&host);
+                    if name.is_empty()
+                        || name.contains('*')
+                        || name.contains(|c: char| c.is_whitespace() || c == '/')
+                    {
+                        return Err("a host is a name, or `*.` and a name");
+                    }
+                    if !name.starts_with('[') && name.contains(':') {
+                        return Err("a host is given without its port; every port matches");
+                    }
+                    Ok(host.strip_prefix('*').unwrap_or(&host).to_owned())
+                })?
+                .into_iter()
+                .map(Some)
+                .collect(),
+        };
+        let methods = match members.get("methods") {
+            None => Vec::new(),
+            Some(methods) => self.strings(methods, &path.key("methods"), "method", |method| {
+                if is_token(method) { Ok(method.to_owned()) } else { Err("a method is a word such as `GET`") }
+            })?,
+        };
+        let pattern = match members.get("path") {
+            None => PathPattern::Prefix(self.texts.intern("")),
+            Some(pattern) => self.path_pattern(pattern, &path.key("path"))?,
+        };
+        let headers = match members.get("headers") {
+            None => Vec::new(),
+            Some(headers) => self.header_matches(headers, &path.key("headers"))?,
+        };
+        Some(Match { hosts, path: pattern, methods, headers })
+    }
+
+    fn strings(
+        &mut self,
+        value: &Value,
+        path: &Path<'_>,
+        what: &str,
+        check: impl Fn(&str) -> Result<String, &'static str>,
+    ) -> Option<Vec<Text>> {
+        let items = match value {
+            Value::Array(items) if !items.is_empty() => items,
+            _ => {
+                self.problems.refuse(path, format!("must be an array with at least one {what}"));
+                return None;
+            }
+        };
+        let mut texts = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            match item.as_str().ok_or("must be a string").and_then(&check) {
+                Ok(text) => texts.push(self.texts.intern(&text)),
+                Err(reason) => {
+                    self.problems.refuse(&path.index(index), format!("{item}: {reason}"));
+                    return None;
+                }
+            }
+        }
+        Some(texts)
+    }
+
+    fn path_pattern(&mut self, value: &Value, path: &Path<'_>) -> Option<PathPattern> {
+        let members = self.members(value, path, &["exact", "prefix"])?;
+        let (key, exact, value) = match (members.get("exact"), members.get("prefix")) {
+            (Some(value), None) => ("exact", true, value),
+            (None, Some(value)) => ("prefix", false, value),
+            _ => {
+                self.problems.refuse(path, "must have either `exact` or `prefix`");
+                return None;
+            }
+        };
+        let path = &path.key(key);
+        match value.as_str() {
+            Some(text) if text.starts_with('/') && !text.contains(['?', '#']) => Some(if exact {
+                PathPattern::Exact(self.texts.intern(text))
+            } else {
+                PathPattern::Prefix(self.texts.intern(text.trim_end_matches('/')))
+            }),
+            _ => {
+                self.problems.refuse(
+                    path,
+                    format!("must be a path that begins with `/`, without query, this is {value}"),
+                );
+                None
+            }
+        }
+    }
+
+    fn header_matches(&mut self, value: &Value, path: &Path<'_>) -> Option<Vec<HeaderMatch>> {
+        let Value::Object(headers) = value else {
+            self.problems.refuse(
+                path,
+                format!("must be an object of conditions by header, this is {}", Kind::of(value)),
+            );
+            return None;
+        };
+        let mut matches = Vec::with_capacity(headers.len());
+        for (name, condition) in headers {
+            let path = &path.key(name);
+            if !is_token(name) {
+                self.problems.refuse(path, "is not the name of a header");
+                return None;
+            }
+            let members = self.members(condition, path, &["exact", "present"])?;
+            let condition = match (members.get("exact"), members.get("present")) {
+                (Some(Value::String(text)), None) => HeaderCondition::Exact(self.texts.intern(text)),
+                (None, Some(Value::Bool(present))) => HeaderCondition::Present(*present),
+                _ => {
+                    self.problems
+                        .refuse(path, "must have either `exact`, a string, or `present`, true or false");
+                    return None;
+                }
+            };
+            matches.push(HeaderMatch { name: self.texts.intern(&name.to_ascii_lowercase()), condition });
+        }
+        Some(matches)
+    }
+
+    /// Checks a guardrail's shape. Nothing enforces guardrails yet, and whoever relies on one must be told.
+    fn guardrail(&mut self, value: &Value, flag: Option<FlagId>, path: &Path<'_>) {
+        let known = ["watch", "fallback", "window", "minRequests", "maxErrorRate", "cooldown"];
+        let Some(guardrail) = self.members(value, path, &known) else { return };
+        for key in ["window", "cooldown"] {
+            if let Some(value) = guardrail.get(key)
+                && value.as_str().and_then(parse_duration).is_none()
+            {
+                self.problems
+                    .refuse(&path.key(key), format!("must be a duration such as \"10s\", this is {value}"));
+            }
+        }
+        let Some(flag) = flag.and_then(|flag| self.snapshot.flags.get(flag.0 as usize)).copied() else {
+            return;
+        };
+        let watched = guardrail.get("watch").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        for value in watched.iter().chain(guardrail.get("fallback")) {
+            let variants = self.snapshot.variants_of(&flag);
+            if !variants.iter().any(|variant| Some(self.texts.get(variant.name)) == value.as_str()) {
+                self.problems
+                    .refuse(path, format!("{value} is no variant of `{}`", self.texts.get(flag.key)));
+            }
+        }
+        self.problems.warn(path, "this version does not enforce guardrails: nothing falls back by itself");
+    }
+}
+
+/// Whether a text can name an upstream: it travels in a header.
+fn is_upstream(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}

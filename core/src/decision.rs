@@ -1,0 +1,53 @@
+//! The decision on a request: which route, whether its gate is open, which upstream.
+
+use crate::eval::{Scratch, Timestamp};
+use crate::flag::Evaluation;
+use crate::request::Request;
+use crate::route::RouteId;
+use crate::snapshot::Snapshot;
+use crate::value::Attributes;
+
+/// What was decided, without text; the snapshot has the texts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// The route, if one matched.
+    pub route: Option<RouteId>,
+    /// The evaluation of the gate's flag, if the route has a gate.
+    pub gate: Option<Evaluation>,
+    /// The status to answer with, if the gate is closed. Nothing else counts then.
+    pub closed: Option<u16>,
+    /// The evaluation of the route's flag, if it has one and the gate is not closed.
+    pub flag: Option<Evaluation>,
+}
+
+impl Decision {
+    /// The upstream that was chosen. None leaves the request to the proxy's own default route.
+    pub fn upstream<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a str> {
+        snapshot.variant(self.flag?.variant?).string
+    }
+}
+
+impl Snapshot {
+    /// Decides a request: `request` finds the route, `attributes` are what its rules read.
+    pub fn decide<R: Request + ?Sized, A: Attributes + ?Sized>(
+        &self,
+        request: &R,
+        attributes: &A,
+        now: Timestamp,
+        scratch: &mut Scratch,
+    ) -> Decision {
+        let Some(id) = self.route(request) else { return Decision::default() };
+        let mut decision = Decision { route: Some(id), ..Decision::default() };
+        let Some(route) = self.routes.routes.get(id.index()) else { return decision };
+        if let Some(gate) = route.gate {
+            let evaluation = self.evaluate_flag(gate.flag, attributes, now, scratch);
+            decision.gate = Some(evaluation);
+            if !self.opens(evaluation.variant) {
+                decision.closed = Some(gate.status);
+                return decision;
+            }
+        }
+        decision.flag = route.flag.map(|flag| self.evaluate_flag(flag, attributes, now, scratch));
+        decision
+    }
+}

@@ -1,0 +1,170 @@
+//! Truth, equality and order of values that may be of different types: ECMAScript's rules, as JsonLogic has them.
+
+use std::cmp::Ordering;
+
+use super::Fault;
+use crate::rule::Comparison;
+use crate::value::Value;
+
+/// JsonLogic's truth: empty arrays and empty objects are false as well as what ECMAScript calls falsy.
+pub(super) fn truthy(value: Value<'_>) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(value) => value,
+        Value::Number(number) => number != 0.0 && !number.is_nan(),
+        Value::String(text) => !text.is_empty(),
+        Value::Json(json) => match json {
+            serde_json::Value::Array(items) => !items.is_empty(),
+            serde_json::Value::Object(members) => !members.is_empty(),
+            _ => truthy(Value::from(json)),
+        },
+    }
+}
+
+/// ECMAScript's `===`; arrays and objects equal nothing, since each is another one.
+pub(super) fn same(a: Value<'_>, b: Value<'_>) -> bool {
+    match (a, b) {
+        (Value::Null, Value::Null) => true,
+        (Value::Bool(a), Value::Bool(b)) => a == b,
+        (Value::Number(a), Value::Number(b)) => a == b,
+        (Value::String(a), Value::String(b)) => a == b,
+        _ => false,
+    }
+}
+
+/// Compares two values. Unlike ECMAScript, JsonLogic fails on what is not comparable instead of answering false.
+pub(super) fn compare(comparison: Comparison, a: Value<'_>, b: Value<'_>) -> Result<bool, Fault> {
+    match comparison {
+        Comparison::StrictEqual => return Ok(same(a, b)),
+        Comparison::StrictNotEqual => return Ok(!same(a, b)),
+        _ => {}
+    }
+    let order = match (a, b) {
+        (Value::String(a), Value::String(b)) => Some(by_utf16(a, b)),
+        (Value::Null, Value::Null) => match comparison {
+            Comparison::Less | Comparison::Greater => None,
+            _ => Some(Ordering::Equal),
+        },
+        // Null is unequal to every string, and otherwise compares as 0.
+        (Value::Null, Value::String(text)) => null_and(comparison, text),
+        (Value::String(text), Value::Null) => null_and(comparison, text).map(Ordering::reverse),
+        _ => numeric(a)?.partial_cmp(&numeric(b)?),
+    };
+    Ok(match comparison {
+        Comparison::Equal => order == Some(Ordering::Equal),
+        Comparison::NotEqual => order != Some(Ordering::Equal),
+        Comparison::Less => order == Some(Ordering::Less),
+        Comparison::LessOrEqual => matches!(order, Some(Ordering::Less | Ordering::Equal)),
+        Comparison::Greater => order == Some(Ordering::Greater),
+        Comparison::GreaterOrEqual => matches!(order, Some(Ordering::Greater | Ordering::Equal)),
+        Comparison::StrictEqual | Comparison::StrictNotEqual => false,
+    })
+}
+
+fn null_and(comparison: Comparison, text: &str) -> Option<Ordering> {
+    match comparison {
+        Comparison::Equal | Comparison::NotEqual => None,
+        _ => 0.0f64.partial_cmp(&text_to_number(text)),
+    }
+}
+
+/// ECMAScript orders strings by UTF-16 code units, which differs from UTF-8's order above U+FFFF.
+fn by_utf16(a: &str, b: &str) -> Ordering {
+    if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
+}
+
+fn numeric(value: Value<'_>) -> Result<f64, Fault> {
+    let number = match value {
+        Value::Null => 0.0,
+        Value::Bool(value) => f64::from(u8::from(value)),
+        Value::Number(number) => number,
+        Value::String(text) => text_to_number(text),
+        Value::Json(_) => return Err(Fault::NotANumber),
+    };
+    if number.is_nan() { Err(Fault::NotANumber) } else { Ok(number) }
+}
+
+/// ECMAScript's `Number(text)`: spaces around are ignored, an empty text is 0, `0x`, `0o` and `0b` are understood.
+pub(super) fn text_to_number(text: &str) -> f64 {
+    let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    let prefixed = |radix, digits: &str| {
+        let valid = !digits.is_empty() && digits.chars().all(|digit| digit.is_digit(radix));
+        if valid {
+            digits.chars().fold(0.0, |sum, d| sum * f64::from(radix) + digit(d, radix))
+        } else {
+            f64::NAN
+        }
+    };
+    let bytes = text.as_bytes();
+    match (bytes.first(), bytes.get(1).map(u8::to_ascii_lowercase)) {
+        (None, _) => 0.0,
+        (Some(b'0'), Some(b'x')) => prefixed(16, text.get(2..).unwrap_or_default()),
+        (Some(b'0'), Some(b'o')) => prefixed(8, text.get(2..).unwrap_or_default()),
+        (Some(b'0'), Some(b'b')) => prefixed(2, text.get(2..).unwrap_or_default()),
+        _ => match text {
+            "Infinity" | "+Infinity" => f64::INFINITY,
+            "-Infinity" => f64::NEG_INFINITY,
+            // Rust also reads `inf`, `nan` and `infinity`; ECMAScript reads digits only.
+            _ if bytes
+                .iter()
+                .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-')) =>
+            {
+                text.parse().unwrap_or(f64::NAN)
+            }
+            _ => f64::NAN,
+        },
+    }
+}
+
+fn digit(digit: char, radix: u32) -> f64 {
+    f64::from(digit.to_digit(radix).unwrap_or(0))
+}
+
+/// ECMAScript's `includes`: of a string, a part; of an array, an item of the same type and value.
+pub(super) fn contains(needle: Value<'_>, haystack: Value<'_>) -> Result<bool, Fault> {
+    match (haystack, needle) {
+        (Value::String(haystack), Value::String(needle)) => Ok(haystack.contains(needle)),
+        (Value::Json(serde_json::Value::Array(items)), _) => {
+            Ok(items.iter().any(|item| same(needle, Value::from(item))))
+        }
+        (haystack, _) if !truthy(haystack) => Ok(false),
+        (Value::String(haystack), needle) => Ok(haystack.contains(match needle {
+            Value::Null => "null",
+            Value::Bool(true) => "true",
+            Value::Bool(false) => "false",
+            _ => return Err(Fault::NotAList),
+        })),
+        _ => Err(Fault::NotAList),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_become_numbers_as_in_ecmascript() {
+        for (text, number) in [
+            ("", 0.0),
+            (" 12\n", 12.0),
+            ("0x1F", 31.0),
+            ("0b101", 5.0),
+            ("1e3", 1000.0),
+            (".5", 0.5),
+            ("5.", 5.0),
+            ("+1", 1.0),
+            ("-Infinity", f64::NEG_INFINITY),
+        ] {
+            assert_eq!(text_to_number(text), number, "{text:?}");
+        }
+        for text in ["abc", "1 2", "0x", "0xg", "inf", "nan", "1_000", "e", "--1"] {
+            assert!(text_to_number(text).is_nan(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn order_of_strings_is_that_of_utf16() {
+        assert_eq!(by_utf16("\u{ff5e}", "\u{1f600}"), Ordering::Greater);
+        assert_eq!(by_utf16("Ab", "ab"), Ordering::Less);
+    }
+}

@@ -1,0 +1,106 @@
+//! flagd's `fractional`, version 2: a share of all targeting keys for each bucket.
+//!
+//! hash = MurmurHash3 x86 32 bits, seed 0, over the key's UTF-8; bucket = (hash * total) >> 32; the first bucket whose
+//! cumulative weight is above it. Multiplying instead of taking the remainder keeps a key in its bucket when the
+//! weights grow in proportion. Source: flagd's `fractional` as its core implements it; the prose of its specification
+//! page still shows the older 100 buckets.
+
+use super::murmur3::Murmur3;
+use super::{Machine, Outcome};
+use crate::rule::{BucketBy, Fractional, Node, Weight};
+use crate::value::{Attribute, Attributes, Value};
+
+/// The largest weight, and the largest sum of weights.
+pub(crate) const MOST_WEIGHT: u32 = i32::MAX as u32;
+
+impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
+    /// The chosen bucket's variant; null where the rule makes no sense for this context.
+    pub(super) fn fractional(&mut self, index: u32) -> Outcome<'a> {
+        let Some(fractional) = self.snapshot.rules.fractionals.get(index as usize) else {
+            return Ok(Value::Null);
+        };
+        let Some(hash) = self.bucketing_hash(fractional.by)? else { return Ok(Value::Null) };
+        match fractional.total {
+            Some(total) => {
+                let weights = fractional.buckets.iter().map(|bucket| match bucket.weight {
+                    Weight::Constant(weight) => weight,
+                    Weight::Computed(_) => 0,
+                });
+                self.pick(fractional, position(hash, total, weights))
+            }
+            None => self.computed_weights(fractional, hash),
+        }
+    }
+
+    fn bucketing_hash(&mut self, by: BucketBy) -> Result<Option<u32>, super::Fault> {
+        if let BucketBy::Value(node) = by {
+            match self.eval(node)? {
+                Value::String(key) => return Ok(Some(Murmur3::default().update(key.as_bytes()).finish())),
+                Value::Null => {}
+                _ => return Ok(None),
+            }
+        }
+        let Value::String(targeting_key) = self.attributes.get(Attribute::targeting_key()) else {
+            return Ok(None);
+        };
+        let flag_key = self.snapshot.text.get(self.flag.key);
+        let hash = Murmur3::default().update(flag_key.as_bytes()).update(targeting_key.as_bytes());
+        Ok((!targeting_key.is_empty()).then(|| hash.finish()))
+    }
+
+    /// Weights that are expressions: evaluated onto a stack in the scratch, so that nested ones need no allocation.
+    fn computed_weights(&mut self, fractional: &'a Fractional, hash: u32) -> Outcome<'a> {
+        let base = self.scratch.weights.len();
+        let position = self.push_weights(fractional).map(|total| {
+            let weights = self.scratch.weights.get(base..).unwrap_or_default();
+            total.and_then(|total| position(hash, total, weights.iter().copied()))
+        });
+        self.scratch.weights.truncate(base);
+        self.pick(fractional, position?)
+    }
+
+    /// The sum of the weights; none when one of them is no weight, or the sum is too large.
+    fn push_weights(&mut self, fractional: &'a Fractional) -> Result<Option<u32>, super::Fault> {
+        let mut total = 0u32;
+        for bucket in &fractional.buckets {
+            let weight = match bucket.weight {
+                Weight::Constant(weight) => Some(weight),
+                Weight::Computed(node) => match self.eval(node)? {
+                    Value::Number(number) => weight(number),
+                    _ => None,
+                },
+            };
+            let sum = weight.and_then(|weight| total.checked_add(weight)).filter(|sum| *sum <= MOST_WEIGHT);
+            let (Some(weight), Some(sum)) = (weight, sum) else { return Ok(None) };
+            total = sum;
+            self.scratch.weights.push(weight);
+        }
+        Ok(Some(total))
+    }
+
+    fn pick(&mut self, fractional: &'a Fractional, position: Option<usize>) -> Outcome<'a> {
+        match position.and_then(|position| fractional.buckets.get(position)) {
+            Some(bucket) => match self.snapshot.rules.node(bucket.variant) {
+                Node::Text(text) => Ok(Value::String(self.snapshot.text.get(text))),
+                _ => self.eval(bucket.variant),
+            },
+            None => Ok(Value::Null),
+        }
+    }
+}
+
+/// The first bucket whose cumulative weight is above the hash's place in the total.
+fn position(hash: u32, total: u32, weights: impl Iterator<Item = u32>) -> Option<usize> {
+    let bucket = (u64::from(hash) * u64::from(total)) >> 32;
+    let mut cumulative = 0u64;
+    weights.enumerate().find_map(|(position, weight)| {
+        cumulative += u64::from(weight);
+        (cumulative > bucket).then_some(position)
+    })
+}
+
+/// A number as a weight: whole, below 0 counts as 0, at most [`MOST_WEIGHT`].
+pub(crate) fn weight(number: f64) -> Option<u32> {
+    let whole = number.fract() == 0.0 && number <= f64::from(MOST_WEIGHT);
+    whole.then_some(number.max(0.0) as u32)
+}

@@ -1,0 +1,12 @@
+//! Reading JSON with places: paths, positions, and one level of a value at a time.
+//!
+//! A document is read level by level as slices of its own text, so that a value's position is known from where its
+//! slice lies, a flag can be compiled and dropped before the next one is read, and memory stays near what the
+//! snapshot needs. `serde_json` does all the parsing.
+
+mod entries;
+mod path;
+
+pub(crate) use entries::{Entries, Kind, entries, read};
+pub use path::{JsonPath, Position};
+pub(crate) use path::{Path, locate};

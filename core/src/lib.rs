@@ -1,0 +1,59 @@
+//! Turquoise's rules: a document is compiled to a snapshot, and a snapshot decides.
+//!
+//! ```
+//! use turquoise_core::{Context, Reason, Scratch, Snapshot, Timestamp};
+//!
+//! let snapshot = Snapshot::compile(br#"{ "flags": { "new-summary": {
+//!     "state": "ENABLED", "variants": { "on": true, "off": false }, "defaultVariant": "off",
+//!     "targeting": { "if": [ { "ends_with": [ { "var": "email" }, "@example.com" ] }, "on" ] } } } }"#)?;
+//! let context = Context::new(serde_json::json!({ "email": "ada@example.com" }));
+//! let evaluation = snapshot.evaluate("new-summary", &context, Timestamp(0), &mut Scratch::default());
+//! assert_eq!(evaluation.reason, Reason::TargetingMatch);
+//! assert_eq!(evaluation.variant.map(|variant| snapshot.variant(variant).json), Some("true"));
+//! # Ok::<(), turquoise_core::CompileError>(())
+//! ```
+//!
+//! This crate knows no proxy, no browser, no clock, no randomness and no I/O: the time and the targeting key are
+//! arguments. It has no path that panics, and evaluating allocates nothing.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
+
+mod compile;
+mod decision;
+mod eval;
+mod flag;
+mod json;
+pub mod ofrep;
+mod problem;
+mod request;
+mod route;
+mod rule;
+mod settings;
+mod snapshot;
+mod text;
+mod value;
+
+pub use compile::CompileOptions;
+pub use decision::Decision;
+pub use eval::{Scratch, Timestamp};
+pub use flag::{Evaluation, EvaluationError, FlagId, Reason, VariantId};
+pub use json::{JsonPath, Position};
+pub use problem::{CompileError, Problem, Severity};
+pub use request::{Bindings, Request, RequestContext, TargetingKey};
+pub use route::RouteId;
+pub use settings::{
+    AttributeSource, ContextSettings, FlagHeader, Host, KeySource, Settings, SettingsError, Source,
+};
+pub use snapshot::{Snapshot, Variant};
+pub use value::{Attribute, Attributes, Context, Value};

@@ -1,0 +1,165 @@
+//! The evaluation context of a request: what each attribute name means, decided once per snapshot, read when asked.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+
+use super::{Request, cookie, host_name, path_only, query};
+use crate::settings::{AttributeSource, ContextSettings, KeySource};
+use crate::snapshot::Snapshot;
+use crate::value::{Attribute, Attributes, TARGETING_KEY, Value};
+
+/// Where each attribute of one snapshot comes from.
+#[derive(Debug, Default)]
+pub struct Bindings {
+    /// By [`Attribute::index`].
+    sources: Vec<Source>,
+}
+
+/// Where an attribute comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Source {
+    TargetingKey,
+    Method,
+    Path,
+    Host,
+    Header(String),
+    Query(String),
+    Cookie(String),
+    Property(String),
+    Absent,
+}
+
+impl Source {
+    fn of(path: &str, settings: &ContextSettings) -> Self {
+        if path == TARGETING_KEY {
+            return Self::TargetingKey;
+        }
+        if let Some(source) = settings.attributes.get(path) {
+            return match source {
+                AttributeSource::Header(name) => Self::Header(name.clone()),
+                AttributeSource::Cookie(name) => Self::Cookie(name.clone()),
+                AttributeSource::Query(name) => Self::Query(name.clone()),
+                AttributeSource::Property(name) => Self::Property(name.clone()),
+            };
+        }
+        let Some(request) = path.strip_prefix("request.") else { return Self::Absent };
+        match request.split_once('.') {
+            None => match request {
+                "method" => Self::Method,
+                "path" => Self::Path,
+                "host" => Self::Host,
+                _ => Self::Absent,
+            },
+            // A name may hold dots itself, so everything that follows is the name.
+            Some(("headers", name)) => Self::Header(name.to_ascii_lowercase()),
+            Some(("query", name)) => Self::Query(name.to_owned()),
+            Some(("cookies", name)) => Self::Cookie(name.to_owned()),
+            Some(_) => Self::Absent,
+        }
+    }
+}
+
+impl Bindings {
+    /// Decides for each attribute that the snapshot's rules name where it comes from.
+    pub fn new(snapshot: &Snapshot, settings: &ContextSettings) -> Self {
+        Self { sources: snapshot.attributes().map(|path| Source::of(path, settings)).collect() }
+    }
+}
+
+/// What a request says about its targeting key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetingKey<'a> {
+    /// It carries one.
+    Known(&'a str),
+    /// It carries none, and gets an anonymous one that the cookie of this name shall keep.
+    Anonymous(&'a str),
+    /// It carries none, and the configuration gives it none.
+    Absent,
+}
+
+impl ContextSettings {
+    /// The first of the configured sources that holds a targeting key.
+    pub fn targeting_key<'a, R: Request + ?Sized>(&'a self, request: &'a R) -> TargetingKey<'a> {
+        for source in &self.targeting_key {
+            let value = match source {
+                KeySource::Header(name) => request.header(name.as_bytes()).and_then(text),
+                KeySource::Cookie(name) => cookie(request, name),
+                KeySource::AnonymousCookie(name) => {
+                    return match cookie(request, name).filter(|value| is_anonymous_id(value)) {
+                        Some(value) => TargetingKey::Known(value),
+                        None => TargetingKey::Anonymous(name),
+                    };
+                }
+            };
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
+                return TargetingKey::Known(value);
+            }
+        }
+        TargetingKey::Absent
+    }
+}
+
+/// Whether a value is one that we gave: 128 bits in lower-case hexadecimal. Anything else in the cookie is replaced.
+fn is_anonymous_id(value: &str) -> bool {
+    value.len() == 32 && value.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn text(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok()
+}
+
+fn cookie<'a, R: Request + ?Sized>(request: &'a R, name: &str) -> Option<&'a str> {
+    let mut headers = request.headers().filter(|(header, _)| *header == b"cookie");
+    headers.find_map(|(_, header)| cookie::values(header, name.as_bytes()).find_map(text))
+}
+
+/// A request as an evaluation context.
+#[derive(Debug)]
+pub struct RequestContext<'a, R: ?Sized> {
+    request: &'a R,
+    bindings: &'a Bindings,
+    settings: &'a ContextSettings,
+    targeting_key: Option<&'a str>,
+    /// The query's parameters, decoded when the first one is asked for.
+    query: OnceCell<Vec<(Cow<'a, str>, Cow<'a, str>)>>,
+}
+
+impl<'a, R: Request + ?Sized> RequestContext<'a, R> {
+    /// The context of `request` for the snapshot that `bindings` was made for.
+    pub fn new(
+        request: &'a R,
+        bindings: &'a Bindings,
+        settings: &'a ContextSettings,
+        targeting_key: Option<&'a str>,
+    ) -> Self {
+        Self { request, bindings, settings, targeting_key, query: OnceCell::new() }
+    }
+
+    fn read<'b>(&'b self, source: &Source) -> Option<&'b str> {
+        match source {
+            Source::TargetingKey => self.targeting_key,
+            Source::Method => text(self.request.method()),
+            Source::Path => text(path_only(self.request.path())),
+            Source::Host => text(host_name(self.request.host())),
+            Source::Header(name) => self.request.header(name.as_bytes()).and_then(text),
+            Source::Query(name) => {
+                let query = || form_urlencoded::parse(query(self.request.path())).collect();
+                let mut parameters = self.query.get_or_init(query).iter();
+                parameters.find(|(key, _)| key == name).map(|(_, value)| &**value)
+            }
+            Source::Cookie(name) => cookie(self.request, name),
+            Source::Property(name) => self.request.property(name),
+            Source::Absent => None,
+        }
+    }
+}
+
+impl<R: Request + ?Sized> Attributes for RequestContext<'_, R> {
+    fn get<'a>(&'a self, attribute: Attribute<'_>) -> Value<'a> {
+        let value = match attribute.index.and_then(|index| self.bindings.sources.get(index as usize)) {
+            Some(source) => self.read(source),
+            None => self.read(&Source::of(attribute.path, self.settings)),
+        };
+        value.map_or(Value::Null, Value::String)
+    }
+}

@@ -1,0 +1,216 @@
+//! Finding the route of a request without trying every route.
+//!
+//! Hosts lead to groups (exact, then suffix by suffix, then any host), and a group's paths are found in one hash table
+//! by the whole path and by each prefix that ends where a segment does. A request therefore costs a look-up for each
+//! label of its host and each segment of its path, however many routes there are; only routes that share host and path
+//! pattern are tried one by one. The first in the document wins, so every hit is compared by its number.
+
+use hashbrown::HashTable;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::RouteId;
+use crate::request::{Request, host_name, path_only};
+use crate::text::{Arena, Interner, Text};
+
+/// The group of routes that name no host.
+const ANY_HOST: u32 = 0;
+
+/// The longest host that a name in DNS can have.
+const MOST_HOST: usize = 255;
+
+/// Where a request's path must lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PathPattern {
+    Exact(Text),
+    /// Without a slash at its end.
+    Prefix(Text),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Host {
+    /// The name; a suffix with its leading dot.
+    pattern: Text,
+    group: u32,
+}
+
+#[derive(Debug)]
+struct Entry {
+    group: u32,
+    pattern: PathPattern,
+    /// In ascending order.
+    routes: Vec<u32>,
+}
+
+/// What a group's paths look like, so that a request is not asked for what no route has.
+#[derive(Clone, Copy, Debug, Default)]
+struct Group {
+    exact: bool,
+    /// The most segments of a prefix; `None` without prefixes.
+    segments: Option<u16>,
+}
+
+/// Routes by host and path.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    hosts: HashTable<Host>,
+    groups: Vec<Group>,
+    paths: HashTable<Entry>,
+}
+
+/// Builds an [`Index`] from routes in the order of the document.
+#[derive(Debug)]
+pub(crate) struct IndexBuilder {
+    index: Index,
+}
+
+impl Default for IndexBuilder {
+    fn default() -> Self {
+        Self { index: Index { groups: vec![Group::default()], ..Index::default() } }
+    }
+}
+
+impl IndexBuilder {
+    /// Adds a route under a host pattern (`None`: any host; a suffix begins with its dot; in lower case) and a path.
+    pub(crate) fn add(&mut self, texts: &Interner, host: Option<Text>, path: PathPattern, route: RouteId) {
+        let group = host.map_or(ANY_HOST, |host| self.group(texts, host));
+        let (text, seed) = path.parts();
+        if let Some(group) = self.index.groups.get_mut(group as usize) {
+            match path {
+                PathPattern::Exact(_) => group.exact = true,
+                PathPattern::Prefix(text) => {
+                    let segments = texts.get(text).bytes().filter(|byte| *byte == b'/').count();
+                    let segments = u16::try_from(segments).unwrap_or(u16::MAX);
+                    group.segments = Some(group.segments.map_or(segments, |most| most.max(segments)));
+                }
+            }
+        }
+        let hash = hash(texts.get(text).as_bytes(), group, seed);
+        let found = self.index.paths.find_mut(hash, |entry| entry.group == group && entry.pattern == path);
+        match found {
+            Some(entry) if entry.routes.last() == Some(&route.0) => {}
+            Some(entry) => entry.routes.push(route.0),
+            None => {
+                let entry = Entry { group, pattern: path, routes: vec![route.0] };
+                self.index.paths.insert_unique(hash, entry, |entry| {
+                    let (text, seed) = entry.pattern.parts();
+                    self::hash(texts.get(text).as_bytes(), entry.group, seed)
+                });
+            }
+        }
+    }
+
+    fn group(&mut self, texts: &Interner, pattern: Text) -> u32 {
+        let hash = host_hash(texts.get(pattern).as_bytes());
+        if let Some(host) = self.index.hosts.find(hash, |host| host.pattern == pattern) {
+            return host.group;
+        }
+        let group = self.index.groups.len() as u32;
+        self.index.groups.push(Group::default());
+        let host = Host { pattern, group };
+        self.index.hosts.insert_unique(hash, host, |host| host_hash(texts.get(host.pattern).as_bytes()));
+        group
+    }
+
+    pub(crate) fn finish(self) -> Index {
+        self.index
+    }
+}
+
+impl PathPattern {
+    /// The text, and what keeps exact paths and prefixes apart in the table.
+    fn parts(self) -> (Text, u64) {
+        match self {
+            Self::Exact(text) => (text, 0),
+            Self::Prefix(text) => (text, 1),
+        }
+    }
+}
+
+fn hash(path: &[u8], group: u32, kind: u64) -> u64 {
+    xxh3_64_with_seed(path, (u64::from(group) << 1) | kind)
+}
+
+fn host_hash(host: &[u8]) -> u64 {
+    xxh3_64_with_seed(host, 0)
+}
+
+/// The best route so far, and how to improve on it.
+struct Search<'a, F> {
+    index: &'a Index,
+    texts: &'a Arena,
+    path: &'a [u8],
+    accepts: F,
+    best: Option<u32>,
+}
+
+impl Index {
+    /// The first route under the request's host and path that `accepts`.
+    pub(crate) fn find<R: Request + ?Sized>(
+        &self,
+        texts: &Arena,
+        request: &R,
+        accepts: impl Fn(RouteId) -> bool,
+    ) -> Option<RouteId> {
+        let path = path_only(request.path());
+        let mut search = Search { index: self, texts, path, accepts, best: None };
+        if !self.hosts.is_empty() {
+            let host = host_name(request.host());
+            let mut buffer = [0; MOST_HOST];
+            if let Some(lower) = buffer.get_mut(..host.len()) {
+                lower.copy_from_slice(host);
+                lower.make_ascii_lowercase();
+                search.host(lower);
+                for (dot, _) in lower.iter().enumerate().filter(|(_, byte)| **byte == b'.') {
+                    search.host(lower.get(dot..).unwrap_or_default());
+                }
+            }
+        }
+        search.group(ANY_HOST);
+        search.best.map(RouteId)
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.hosts.allocation_size()
+            + self.paths.allocation_size()
+            + self.groups.capacity() * size_of::<Group>()
+            + self.paths.iter().map(|entry| entry.routes.capacity() * size_of::<u32>()).sum::<usize>()
+    }
+}
+
+impl<F: Fn(RouteId) -> bool> Search<'_, F> {
+    fn host(&mut self, pattern: &[u8]) {
+        let found = self
+            .index
+            .hosts
+            .find(host_hash(pattern), |host| self.texts.get(host.pattern).as_bytes() == pattern);
+        if let Some(host) = found {
+            self.group(host.group);
+        }
+    }
+
+    fn group(&mut self, group: u32) {
+        let Some(shape) = self.index.groups.get(group as usize) else { return };
+        if shape.exact {
+            self.path(group, self.path, 0);
+        }
+        let Some(most) = shape.segments else { return };
+        self.path(group, b"", 1);
+        let slashes = self.path.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/');
+        let ends = slashes.map(|(end, _)| end).chain([self.path.len()]);
+        for end in ends.take(usize::from(most)) {
+            self.path(group, self.path.get(..end).unwrap_or_default(), 1);
+        }
+    }
+
+    fn path(&mut self, group: u32, path: &[u8], kind: u64) {
+        let found = self.index.paths.find(hash(path, group, kind), |entry| {
+            let (text, entry_kind) = entry.pattern.parts();
+            entry.group == group && entry_kind == kind && self.texts.get(text).as_bytes() == path
+        });
+        let Some(entry) = found else { return };
+        let better = entry.routes.iter().take_while(|route| self.best.is_none_or(|best| **route < best));
+        if let Some(route) = better.into_iter().find(|route| (self.accepts)(RouteId(**route))) {
+            self.best = Some(*route);
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The plugin's configuration: where rules come from and what may be trusted. It is the operator's, as the document is
+//! the release manager's, and whoever decides requests (the filter, the command line) reads it here.
+
+mod duration;
+mod names;
+
+pub(crate) use duration::parse as parse_duration;
+pub(crate) use names::is_token;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// The plugin configuration, checked.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Settings {
+    /// The proxy that runs the module.
+    #[serde(default)]
+    pub host: Host,
+    /// Where the document is fetched from; without it, the inlined document is all there is.
+    #[serde(default)]
+    pub source: Option<Source>,
+    /// The inlined document: what is in force until one was fetched.
+    #[serde(default)]
+    pub document: Option<Box<RawValue>>,
+    /// Where the evaluation context comes from.
+    #[serde(default)]
+    pub context: ContextSettings,
+    /// All upstreams that a document may choose; any, when absent.
+    #[serde(default)]
+    pub upstreams: Option<Vec<String>>,
+    /// The request header that names the upstream, in lower case.
+    #[serde(default = "default_upstream_header", deserialize_with = "names::header")]
+    pub upstream_header: String,
+    /// The request header that tells the upstream which flags are on.
+    #[serde(default)]
+    pub flag_header: Option<FlagHeader>,
+}
+
+fn default_upstream_header() -> String {
+    "x-turquoise-upstream".to_owned()
+}
+
+/// A proxy.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Host {
+    /// Envoy, and everything built on it.
+    #[default]
+    Envoy,
+}
+
+/// An HTTP origin of the document.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Source {
+    /// The proxy's cluster that leads there.
+    pub cluster: String,
+    /// The `:authority` to ask for; the cluster's name when absent.
+    #[serde(default)]
+    pub authority: Option<String>,
+    /// The path to ask for.
+    #[serde(default = "default_path", deserialize_with = "names::path")]
+    pub path: String,
+    /// How long between two requests.
+    #[serde(default = "default_interval", deserialize_with = "duration::at_least_10_ms")]
+    pub interval: Duration,
+    /// How long a request may take.
+    #[serde(default = "default_timeout", deserialize_with = "duration::at_least_10_ms")]
+    pub timeout: Duration,
+    /// More headers to send, such as `authorization`.
+    #[serde(default, deserialize_with = "names::headers")]
+    pub headers: BTreeMap<String, String>,
+}
+
+fn default_path() -> String {
+    "/document.json".to_owned()
+}
+
+fn default_interval() -> Duration {
+    Duration::from_secs(5)
+}
+
+fn default_timeout() -> Duration {
+    Duration::from_secs(2)
+}
+
+/// Where the evaluation context comes from.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ContextSettings {
+    /// Where the targeting key is looked for, in this order.
+    #[serde(default = "default_targeting_key")]
+    pub targeting_key: Vec<KeySource>,
+    /// Attributes by the names that rules use.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, AttributeSource>,
+}
+
+impl Default for ContextSettings {
+    fn default() -> Self {
+        Self { targeting_key: default_targeting_key(), attributes: BTreeMap::new() }
+    }
+}
+
+fn default_targeting_key() -> Vec<KeySource> {
+    vec![KeySource::AnonymousCookie("tq_id".to_owned())]
+}
+
+/// A place where a targeting key may be.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum KeySource {
+    /// A request header, in lower case.
+    #[serde(deserialize_with = "names::header")]
+    Header(String),
+    /// A cookie that the application sets.
+    #[serde(deserialize_with = "names::token")]
+    Cookie(String),
+    /// A cookie that keeps an anonymous id, set by the filter where a request has none. It always ends the search.
+    #[serde(deserialize_with = "names::token")]
+    AnonymousCookie(String),
+}
+
+/// A place where an attribute comes from.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AttributeSource {
+    /// A request header, in lower case.
+    #[serde(deserialize_with = "names::header")]
+    Header(String),
+    /// A cookie.
+    #[serde(deserialize_with = "names::token")]
+    Cookie(String),
+    /// A parameter of the query.
+    Query(String),
+    /// A property of the proxy, such as `source.address`.
+    Property(String),
+}
+
+/// The header that carries flags to the upstream.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FlagHeader {
+    /// Its name, in lower case.
+    #[serde(default = "default_flag_header", deserialize_with = "names::header")]
+    pub name: String,
+    /// The keys of the flags it carries.
+    pub flags: Vec<String>,
+}
+
+fn default_flag_header() -> String {
+    "x-turquoise-flags".to_owned()
+}
+
+/// A configuration that cannot be used: where, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingsError(String);
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for SettingsError {}
+
+impl Settings {
+    /// Reads a configuration. Unknown keys are errors; an empty configuration has every default.
+    ///
+    /// # Errors
+    /// When it is not JSON, has an unknown key or a value that is not allowed: the message names the key and what is
+    /// allowed.
+    pub fn parse(configuration: &[u8]) -> Result<Self, SettingsError> {
+        let json = if configuration.trim_ascii().is_empty() { b"{}" } else { configuration };
+        let mut deserializer = serde_json::Deserializer::from_slice(json);
+        let settings = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+            let path = error.path().to_string();
+            let path = if path == "." { "$".to_owned() } else { format!("$.{path}") };
+            SettingsError(format!("plugin configuration, {path}: {}", error.inner()))
+        })?;
+        deserializer.end().map_err(|error| SettingsError(format!("plugin configuration: {error}")))?;
+        Ok(settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(configuration: &str) -> String {
+        Settings::parse(configuration.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_contract_is_understood() {
+        let settings = Settings::parse(
+            br#"{
+              "host": "envoy",
+              "source": { "cluster": "turquoise_config", "authority": "config.internal", "path": "/document.json",
+                          "interval": "5s", "timeout": "200ms", "headers": { "Authorization": "Bearer x" } },
+              "document": { "flags": {} },
+              "context": {
+                "targetingKey": [ { "header": "X-User-Id" }, { "cookie": "uid" }, { "anonymousCookie": "tq_id" } ],
+                "attributes": { "email": { "header": "x-user-email" }, "ip": { "property": "source.address" } } },
+              "upstreams": ["checkout_blue", "checkout_green"],
+              "upstreamHeader": "x-turquoise-upstream",
+              "flagHeader": { "name": "x-turquoise-flags", "flags": ["new-summary"] }
+            }"#,
+        )
+        .unwrap();
+        let source = settings.source.unwrap();
+        assert_eq!((source.interval, source.timeout), (Duration::from_secs(5), Duration::from_millis(200)));
+        assert_eq!(source.headers.keys().next().unwrap(), "authorization");
+        assert_eq!(settings.document.unwrap().get(), r#"{ "flags": {} }"#);
+        assert!(matches!(&settings.context.targeting_key[0], KeySource::Header(name) if name == "x-user-id"));
+    }
+
+    #[test]
+    fn nothing_is_needed() {
+        let settings = Settings::parse(b"").unwrap();
+        assert_eq!(settings.upstream_header, "x-turquoise-upstream");
+        assert!(settings.source.is_none() && settings.upstreams.is_none());
+    }
+
+    #[test]
+    fn errors_name_the_key_and_what_is_allowed() {
+        for (configuration, parts) in [
+            (r#"{"sorce": {}}"#, &["`sorce`", "`source`", "line 1"][..]),
+            (
+                r#"{"source": {"cluster": "c", "intervall": "5s"}}"#,
+                &["$.source", "`intervall`", "`interval`"],
+            ),
+            (r#"{"source": {}}"#, &["$.source", "`cluster`"]),
+            (r#"{"source": {"cluster": "c", "interval": "5"}}"#, &["$.source.interval", "`5`", "ms"]),
+            (r#"{"source": {"cluster": "c", "interval": "1ms"}}"#, &["$.source.interval", "10ms"]),
+            (r#"{"source": {"cluster": "c", "path": "document.json"}}"#, &["$.source.path", "`/`"]),
+            (r#"{"upstreamHeader": "x y"}"#, &["$.upstreamHeader", "`x y`"]),
+            (r#"{"context": {"targetingKey": [{"heder": "x"}]}}"#, &["$.context.targetingKey[0]", "`heder`"]),
+            (r#"{"host": "apache"}"#, &["$.host", "`apache`", "`envoy`"]),
+            (r#"{"host": "envoy"} x"#, &["trailing characters"]),
+        ] {
+            let error = error(configuration);
+            for part in parts {
+                assert!(error.contains(part), "{configuration}: {error}: lacks {part}");
+            }
+        }
+    }
+}

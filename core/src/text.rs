@@ -1,0 +1,87 @@
+//! All text of a snapshot in one string, each distinct text once.
+//!
+//! Ten thousand flags repeat `on`, `off`, `true` and the same attribute names; a `Text` is eight bytes wherever it
+//! stands, and two texts of one arena are equal exactly when their positions are.
+
+use hashbrown::HashTable;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// A text of an [`Arena`]: where it starts and how many bytes it has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Text {
+    start: u32,
+    len: u32,
+}
+
+/// The finished texts of a snapshot.
+#[derive(Debug, Default)]
+pub(crate) struct Arena {
+    bytes: String,
+}
+
+impl Arena {
+    /// The text itself. A `Text` of another arena gives whatever stands there, or nothing; it cannot panic.
+    pub(crate) fn get(&self, text: Text) -> &str {
+        let start = text.start as usize;
+        self.bytes.get(start..start.saturating_add(text.len as usize)).unwrap_or_default()
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn size(&self) -> usize {
+        self.bytes.capacity()
+    }
+}
+
+/// Collects texts while a document compiles.
+#[derive(Debug, Default)]
+pub(crate) struct Interner {
+    arena: Arena,
+    known: HashTable<Text>,
+}
+
+impl Interner {
+    /// The one `Text` that stands for `value`. Documents are limited to far less than 4 GiB, so positions fit.
+    pub(crate) fn intern(&mut self, value: &str) -> Text {
+        let arena = &mut self.arena;
+        let hash = xxh3_64(value.as_bytes());
+        if let Some(text) = self.known.find(hash, |text| arena.get(*text) == value) {
+            return *text;
+        }
+        let text = Text { start: arena.bytes.len() as u32, len: value.len() as u32 };
+        arena.bytes.push_str(value);
+        self.known.insert_unique(hash, text, |text| xxh3_64(arena.get(*text).as_bytes()));
+        text
+    }
+
+    /// The text behind `text`.
+    pub(crate) fn get(&self, text: Text) -> &str {
+        self.arena.get(text)
+    }
+
+    /// The arena alone; what was needed to find texts again is dropped.
+    pub(crate) fn finish(mut self) -> Arena {
+        self.arena.bytes.shrink_to_fit();
+        self.arena
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_kept_once() {
+        let mut interner = Interner::default();
+        let on = interner.intern("on");
+        assert_ne!(on, interner.intern("off"));
+        assert_eq!(on, interner.intern("on"));
+        assert_eq!(interner.get(on), "on");
+        assert_eq!(interner.finish().size(), "onoff".len());
+    }
+
+    #[test]
+    fn a_foreign_text_is_harmless() {
+        let arena = Interner::default().finish();
+        assert_eq!(arena.get(Text { start: 7, len: u32::MAX }), "");
+    }
+}
