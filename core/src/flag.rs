@@ -3,17 +3,17 @@
 use std::fmt;
 
 use crate::eval::{Fault, Machine, Scratch, Timestamp};
-use crate::rule::{Node, NodeId};
+use crate::rule::NodeId;
 use crate::snapshot::Snapshot;
 use crate::text::Text;
 use crate::value::{Attributes, Value};
 
 /// A flag of one snapshot. It means nothing to another snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlagId(pub(crate) u32);
 
 /// A variant of one snapshot's flags.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VariantId(pub(crate) u32);
 
 impl VariantId {
@@ -218,6 +218,6 @@ impl Snapshot {
 
     /// Whether any rule reads the clock. Where none does, the time given to an evaluation does not matter.
     pub fn reads_clock(&self) -> bool {
-        self.rules.nodes.iter().any(|node| matches!(node, Node::Timestamp))
+        self.reads_clock
     }
 }

@@ -57,3 +57,8 @@ pub use settings::{
 };
 pub use snapshot::{Snapshot, Variant};
 pub use value::{Attribute, Attributes, Context, Value};
+
+/// A hash of a document's bytes, as [`Snapshot::fingerprint`] has it.
+pub fn fingerprint(document: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(document)
+}

@@ -25,6 +25,9 @@ pub struct Snapshot {
     pub(crate) metadata: Text,
     pub(crate) version: Option<Text>,
     pub(crate) problems: Vec<Problem>,
+    pub(crate) fingerprint: u64,
+    /// Whether any rule reads the clock.
+    pub(crate) reads_clock: bool,
 }
 
 /// A variant: its name and its value.
@@ -108,6 +111,11 @@ impl Snapshot {
     /// The attributes that rules name, in the order of [`Attribute::index`](crate::Attribute::index).
     pub fn attributes(&self) -> impl Iterator<Item = &str> {
         self.rules.attributes.iter().map(|attribute| self.text.get(attribute.path))
+    }
+
+    /// A hash of the document's bytes (XXH3-64): equal for equal documents, in every VM and on every machine.
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint
     }
 
     /// What is wrong with the document without refusing it: flags that fail alone, and warnings.

@@ -17,7 +17,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::flag::{CompiledVariant, Flag, FlagId};
 use crate::json::{Entries, Kind, Path, entries, read};
 use crate::problem::{CompileError, Problem, Problems, Severity};
-use crate::rule::Rules;
+use crate::rule::{Node, Rules};
 use crate::snapshot::Snapshot;
 use crate::text::{Interner, Text};
 use crate::value::TARGETING_KEY;
@@ -231,6 +231,8 @@ impl<'a> Compiler<'a> {
             return Err(CompileError { problems });
         }
         let snapshot = &mut self.snapshot;
+        snapshot.reads_clock = snapshot.rules.nodes.iter().any(|node| matches!(node, Node::Timestamp));
+        snapshot.fingerprint = xxh3_64(document.as_bytes());
         snapshot.problems = problems;
         snapshot.text = self.texts.finish();
         snapshot.metadata = self.metadata_text;

@@ -10,7 +10,7 @@ use crate::text::Text;
 pub(crate) use index::{Index, IndexBuilder, PathPattern};
 
 /// A route of one snapshot, counted in the order of the document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RouteId(pub(crate) u32);
 
 impl RouteId {

@@ -45,6 +45,20 @@ fn default_upstream_header() -> String {
     "x-turquoise-upstream".to_owned()
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            host: Host::default(),
+            source: None,
+            document: None,
+            context: ContextSettings::default(),
+            upstreams: None,
+            upstream_header: default_upstream_header(),
+            flag_header: None,
+        }
+    }
+}
+
 /// A proxy.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]

@@ -1,0 +1,129 @@
+//! One request and its response.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action;
+use turquoise_core::{RequestContext, Scratch, TargetingKey, Timestamp, ofrep};
+
+use crate::anonymous;
+use crate::host::{self, Headers, Map};
+use crate::live::Live;
+use crate::request::ProxyRequest;
+
+/// Every header under this prefix is ours: a client that sends one is trying something.
+const PREFIX: &str = "x-turquoise-";
+
+/// The request header that tells the upstream who is bucketed.
+const TARGETING_KEY_HEADER: &str = "x-turquoise-targeting-key";
+
+/// An HTTP exchange.
+pub(crate) struct Exchange {
+    live: Rc<Live>,
+    scratch: Rc<RefCell<Scratch>>,
+    /// A cookie to set on the response.
+    set_cookie: Option<String>,
+}
+
+impl Exchange {
+    pub(crate) fn new(live: Rc<Live>, scratch: Rc<RefCell<Scratch>>) -> Self {
+        Self { live, scratch, set_cookie: None }
+    }
+
+    /// Removes what only the filter may set, and tells whether there was anything.
+    fn strip(&self, headers: &Headers) -> bool {
+        let mut stripped = false;
+        let settings = &self.live.settings;
+        let flag_header = settings.flag_header.as_ref().map(|header| header.name.as_str());
+        let ours = [Some(PREFIX), Some(settings.upstream_header.as_str()), flag_header];
+        for (name, _) in headers.iter() {
+            if ours.iter().flatten().any(|ours| is_under(name, ours)) {
+                host::remove_header(Map::Request, name);
+                stripped = true;
+            }
+        }
+        stripped
+    }
+
+    fn decide(&mut self, headers: &Headers, stripped: bool) -> Action {
+        let live = Rc::clone(&self.live);
+        let request = ProxyRequest::new(headers, &live.property_names);
+        let key = match live.settings.context.targeting_key(&request) {
+            TargetingKey::Known(key) => Some(Cow::Borrowed(key)),
+            TargetingKey::Anonymous(cookie) => anonymous::new_id().map(|id| {
+                self.set_cookie = Some(anonymous::set_cookie(cookie, &id, request.is_https()));
+                Cow::Owned(id)
+            }),
+            TargetingKey::Absent => None,
+        };
+        // Only one callback of a VM runs at a time, so the scratch is free; were it not, a new one does as well.
+        let mut own = Scratch::default();
+        let mut shared = self.scratch.try_borrow_mut();
+        let scratch = shared.as_deref_mut().unwrap_or(&mut own);
+        let snapshot = &live.snapshot;
+        let now = Timestamp(if snapshot.reads_clock() { host::now() } else { 0 });
+        let context = RequestContext::new(&request, &live.bindings, &live.settings.context, key.as_deref());
+
+        let decision = snapshot.decide(&request, &context, now, scratch);
+        if let Some(status) = decision.closed {
+            let variant = decision.gate.and_then(|gate| gate.variant);
+            live.requests.count(snapshot, decision.route, variant);
+            host::respond(status, "turquoise_gate_closed");
+            return Action::Pause;
+        }
+        live.requests.count(snapshot, decision.route, decision.flag.and_then(|flag| flag.variant));
+
+        if let Some(key) = &key {
+            host::add_header(Map::Request, TARGETING_KEY_HEADER, key.as_bytes());
+        }
+        if let Some(header) = &live.settings.flag_header {
+            let mut json = String::new();
+            ofrep::write_flag_header(
+                &mut json,
+                snapshot,
+                live.exposed.iter().copied(),
+                &context,
+                now,
+                scratch,
+            );
+            host::add_header(Map::Request, &header.name, json.as_bytes());
+        }
+        let upstream = decision.upstream(snapshot);
+        if let Some(upstream) = upstream {
+            host::add_header(Map::Request, &live.settings.upstream_header, upstream.as_bytes());
+        }
+        // Last: the route that the proxy chose before may hang on a header that was set or removed here.
+        if upstream.is_some() || stripped {
+            host::clear_route_cache();
+        }
+        Action::Continue
+    }
+}
+
+/// Whether a header name is `ours` or lies under it. Underscores count as hyphens, because many applications cannot
+/// tell `X_Turquoise_Flags` from `X-Turquoise-Flags` (CGI and WSGI name both `HTTP_X_TURQUOISE_FLAGS`).
+fn is_under(name: &[u8], ours: &str) -> bool {
+    let same = |(a, b): (&u8, &u8)| a.eq_ignore_ascii_case(b) || (*a == b'_' && *b == b'-');
+    let Some((whole, rest)) = name.split_at_checked(ours.len()) else { return false };
+    let separated = ours.ends_with('-') || matches!(rest.first(), None | Some(b'-' | b'_'));
+    separated && whole.iter().zip(ours.as_bytes()).all(same)
+}
+
+impl Context for Exchange {}
+
+impl HttpContext for Exchange {
+    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
+        let headers = host::headers(Map::Request);
+        let stripped = self.strip(&headers);
+        self.decide(&headers, stripped)
+    }
+
+    fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
+        if let Some(cookie) = self.set_cookie.take() {
+            host::add_header(Map::Response, "set-cookie", cookie.as_bytes());
+        }
+        Action::Continue
+    }
+}

@@ -1,0 +1,44 @@
+//! What is in force: a snapshot with everything that is derived from it once, swapped as a whole.
+
+use std::rc::Rc;
+
+use turquoise_core::{Bindings, CompileError, CompileOptions, FlagId, Settings, Snapshot};
+
+use crate::metrics::Requests;
+use crate::request::property_names;
+
+/// A snapshot in force. A request holds its own `Rc`, so a swap never changes a request under way.
+pub(crate) struct Live {
+    pub(crate) settings: Rc<Settings>,
+    pub(crate) snapshot: Snapshot,
+    pub(crate) bindings: Bindings,
+    pub(crate) property_names: Vec<String>,
+    /// The flags that the flag header carries; a flag that the document lacks is left out.
+    pub(crate) exposed: Vec<FlagId>,
+    pub(crate) requests: Requests,
+}
+
+impl Live {
+    /// Compiles a document under the rules of the configuration.
+    pub(crate) fn compile(settings: &Rc<Settings>, document: &[u8]) -> Result<Self, CompileError> {
+        let options = CompileOptions { upstreams: settings.upstreams.as_deref() };
+        Snapshot::compile_with(document, options).map(|snapshot| Self::new(settings, snapshot))
+    }
+
+    /// What is in force while there is no document: no routes, no flags, every request goes its own way.
+    pub(crate) fn without_document(settings: &Rc<Settings>) -> Self {
+        Self::new(settings, Snapshot::default())
+    }
+
+    fn new(settings: &Rc<Settings>, snapshot: Snapshot) -> Self {
+        let exposed = settings.flag_header.iter().flat_map(|header| &header.flags);
+        Self {
+            bindings: Bindings::new(&snapshot, &settings.context),
+            property_names: property_names(&settings.context),
+            exposed: exposed.filter_map(|key| snapshot.flag(key)).collect(),
+            requests: Requests::default(),
+            settings: Rc::clone(settings),
+            snapshot,
+        }
+    }
+}

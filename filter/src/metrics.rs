@@ -1,0 +1,107 @@
+//! Metrics. Labels stand in the name as Envoy's `stats_tags` can take them out:
+//! `turquoise_requests_total.route=.=checkout;.;variant=.=green;.;`.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use turquoise_core::{RouteId, Snapshot, VariantId};
+
+use crate::host::{self, Metric, MetricKind};
+
+/// What stands for "none" in a label.
+const NONE: &str = "-";
+
+type Labels = (Option<RouteId>, Option<VariantId>);
+
+/// Requests by route and variant, each counter made when it is first needed.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    counters: RefCell<HashMap<Labels, Option<Metric>>>,
+}
+
+impl Requests {
+    /// Counts a request of this route, and the variant that decided about it.
+    pub(crate) fn count(&self, snapshot: &Snapshot, route: Option<RouteId>, variant: Option<VariantId>) {
+        let Ok(mut counters) = self.counters.try_borrow_mut() else { return };
+        let counter = *counters.entry((route, variant)).or_insert_with(|| {
+            let route = route.map_or(NONE, |route| snapshot.route_name(route));
+            let variant = variant.map_or(NONE, |variant| snapshot.variant(variant).name);
+            host::metric(
+                MetricKind::Counter,
+                &format!(
+                    "turquoise_requests_total.route=.={};.;variant=.={};.;",
+                    label(route),
+                    label(variant)
+                ),
+            )
+        });
+        host::increment(counter);
+    }
+}
+
+/// A text as a label: what could end a label or a name becomes `_`.
+fn label(text: &str) -> String {
+    let harmless =
+        |c: char| if c.is_ascii_graphic() && !matches!(c, ';' | '=' | '"' | '\\') { c } else { '_' };
+    text.chars().map(harmless).collect()
+}
+
+/// What became of a fetch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum FetchResult {
+    /// A new document is in force.
+    Updated,
+    /// There is nothing newer.
+    NotModified,
+    /// A document came and was refused.
+    Refused,
+    /// No document came.
+    Failed,
+}
+
+impl FetchResult {
+    const ALL: [(Self, &str); 4] = [
+        (Self::Updated, "updated"),
+        (Self::NotModified, "not_modified"),
+        (Self::Refused, "refused"),
+        (Self::Failed, "failed"),
+    ];
+}
+
+/// Metrics about the document, common to all VMs of the proxy.
+#[derive(Debug)]
+pub(crate) struct DocumentMetrics {
+    fetches: [Option<Metric>; 4],
+    swaps: Option<Metric>,
+    generation: Option<Metric>,
+    age: Option<Metric>,
+}
+
+impl DocumentMetrics {
+    pub(crate) fn new() -> Self {
+        let fetches = FetchResult::ALL.map(|(_, name)| {
+            host::metric(MetricKind::Counter, &format!("turquoise_fetches_total.result=.={name};.;"))
+        });
+        Self {
+            fetches,
+            swaps: host::metric(MetricKind::Counter, "turquoise_document_swaps_total"),
+            generation: host::metric(MetricKind::Gauge, "turquoise_document_generation"),
+            age: host::metric(MetricKind::Gauge, "turquoise_document_age_seconds"),
+        }
+    }
+
+    pub(crate) fn fetched(&self, result: FetchResult) {
+        host::increment(self.fetches.get(result as usize).copied().flatten());
+    }
+
+    /// A VM took over a document; `generation` counts the documents that the proxy has had.
+    pub(crate) fn swapped(&self, generation: u64) {
+        host::increment(self.swaps);
+        host::record(self.generation, generation);
+    }
+
+    /// How long ago the source last confirmed what is in force.
+    pub(crate) fn age(&self, seconds: u64) {
+        host::record(self.age, seconds);
+    }
+}
