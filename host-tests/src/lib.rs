@@ -1,0 +1,153 @@
+//! The built module in a simulated proxy. Tests assert what a client, an upstream or an operator would see, never in
+//! which order the module called its host.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use turquoise_host::Module;
+use turquoise_host::simulated::{Callout, Exchange, Plugin, Request, SimulatedProxy, SimulatedVm};
+
+/// The cluster of the config source in these tests.
+pub const CLUSTER: &str = "turquoise_config";
+
+/// The module as it ships, built now, so that it is never older than the code.
+///
+/// # Panics
+/// When it does not build.
+pub fn module() -> &'static Module {
+    static MODULE: OnceLock<Module> = OnceLock::new();
+    MODULE.get_or_init(|| {
+        let wasm = build();
+        let bytes = std::fs::read(&wasm).unwrap_or_else(|error| panic!("{}: {error}", wasm.display()));
+        Module::new(&bytes).unwrap_or_else(|error| panic!("{}: {error}", wasm.display()))
+    })
+}
+
+fn build() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--profile", "wasm", "--target", "wasm32-wasip1", "-p", "turquoise-filter"])
+        .current_dir(&root)
+        .status()
+        .expect("cargo runs");
+    assert!(status.success(), "the module does not build; is the target there? rustup target add wasm32-wasip1");
+    target.join("wasm32-wasip1/wasm/turquoise_filter.wasm")
+}
+
+/// A boolean flag that is on for targeting keys and e-mail addresses of example.com, a release flag that sends testers
+/// to green, and a gated route.
+pub fn document() -> Value {
+    json!({
+        "flags": {
+            "release": {
+                "state": "ENABLED", "defaultVariant": "blue",
+                "variants": { "blue": "shop_blue", "green": "shop_green" },
+                "targeting": { "if": [{ "==": [{ "var": "request.headers.x-tester" }, "yes"] }, "green"] }
+            },
+            "greeting": {
+                "state": "ENABLED", "variants": { "on": true, "off": false }, "defaultVariant": "off",
+                "targeting": { "if": [{ "ends_with": [{ "var": "email" }, "@example.com"] }, "on"] }
+            },
+            "special": { "state": "ENABLED", "variants": { "on": true, "off": false }, "defaultVariant": "off" }
+        },
+        "routes": [
+            { "name": "special", "match": { "path": { "exact": "/api/special_feature" } },
+              "gate": { "flag": "special", "status": 404 }, "flag": "release" },
+            { "name": "shop", "match": { "path": { "prefix": "/" } }, "flag": "release" }
+        ]
+    })
+}
+
+/// [`document`] with `change` made to it.
+pub fn document_with(change: impl FnOnce(&mut Value)) -> Value {
+    let mut document = document();
+    change(&mut document);
+    document
+}
+
+/// A plugin configuration with the document inlined, and every part of the contract that requests show.
+pub fn configuration() -> Value {
+    json!({
+        "document": document(),
+        "context": {
+            "targetingKey": [{ "header": "x-user-id" }, { "cookie": "uid" }, { "anonymousCookie": "tq_id" }],
+            "attributes": { "email": { "header": "x-user-email" }, "ip": { "property": "source.address" } }
+        },
+        "upstreams": ["shop_blue", "shop_green"],
+        "flagHeader": { "flags": ["greeting", "unknown"] }
+    })
+}
+
+/// [`configuration`] that also polls [`CLUSTER`] every second.
+pub fn configuration_with_source() -> Value {
+    let mut configuration = configuration();
+    configuration["source"] = json!({ "cluster": CLUSTER, "interval": "1s", "timeout": "500ms" });
+    configuration
+}
+
+/// A proxy with one VM that runs one plugin.
+#[derive(Debug)]
+pub struct Running {
+    /// The proxy.
+    pub proxy: SimulatedProxy,
+    /// Its VM.
+    pub vm: SimulatedVm,
+    /// The plugin in it.
+    pub plugin: Plugin,
+}
+
+impl Running {
+    /// Starts a plugin with `configuration`, which must be accepted.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub fn new(configuration: &Value) -> Self {
+        let proxy = SimulatedProxy::new(module());
+        proxy.add_cluster(CLUSTER);
+        let vm = proxy.start_vm("").expect("the VM starts");
+        let plugin = vm.configure(configuration.to_string()).expect("no trap");
+        assert!(plugin.accepted(), "{:?}", proxy.logs());
+        Self { proxy, vm, plugin }
+    }
+
+    /// A request up to where the proxy would send it on.
+    ///
+    /// # Panics
+    /// When the module traps.
+    pub fn request(&self, request: Request) -> Exchange {
+        self.vm.request(request).expect("no trap")
+    }
+
+    /// Where a request to `/hello` of this user goes.
+    pub fn upstream(&self, user: &str) -> Option<String> {
+        let request = Request::get("shop.example.com", "/hello").header("x-user-id", user);
+        self.request(request).request_header("x-turquoise-upstream")
+    }
+
+    /// Lets time pass.
+    ///
+    /// # Panics
+    /// When the module traps.
+    pub fn advance(&self, time: Duration) {
+        self.proxy.advance(time).expect("no trap");
+    }
+
+    /// The one callout that waits for its answer.
+    ///
+    /// # Panics
+    /// When there are none, or several.
+    pub fn callout(&self) -> Callout {
+        let mut callouts = self.proxy.callouts();
+        assert_eq!(callouts.len(), 1, "one callout waits for its answer");
+        callouts.remove(0)
+    }
+
+    /// The counter of fetches with this result.
+    pub fn fetches(&self, result: &str) -> u64 {
+        self.proxy.counter(&format!("turquoise_fetches_total.result=.={result};.;")).unwrap_or(0)
+    }
+}
