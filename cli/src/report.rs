@@ -1,0 +1,59 @@
+//! Problems as compilers print them: `FILE:LINE:COLUMN: error: PATH: message`, which editors and CI systems link.
+
+use std::fmt;
+
+use turquoise_core::{Position, Problem, SettingsError, Severity, Snapshot};
+
+/// A problem of the document in the file of this name.
+pub(crate) struct Line<'a> {
+    pub(crate) file: &'a str,
+    pub(crate) problem: &'a Problem,
+}
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, problem } = self;
+        f.write_str(file)?;
+        if let Some(Position { line, column }) = problem.position {
+            write!(f, ":{line}:{column}")?;
+        }
+        let severity = if is_error(problem) { "error" } else { "warning" };
+        write!(f, ": {severity}: {}: {}", problem.path, problem.message)?;
+        if problem.severity == Severity::Flag {
+            f.write_str(" (the flag fails alone, with PARSE_ERROR)")?;
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong with a plugin configuration, in the same form. Its place stands at the end of its message.
+pub(crate) fn settings_error(file: &str, error: &SettingsError) -> String {
+    let text = error.to_string();
+    let place = text.rsplit_once(" at line ");
+    match place.and_then(|(message, place)| Some((message, place.split_once(" column ")?))) {
+        Some((message, (line, column))) => format!("{file}:{line}:{column}: error: {message}"),
+        None => format!("{file}: error: {text}"),
+    }
+}
+
+/// A flag that fails alone is an error to whoever writes it, although the document serves.
+pub(crate) fn is_error(problem: &Problem) -> bool {
+    problem.severity != Severity::Warning
+}
+
+/// Prints problems to stderr.
+pub(crate) fn complain(file: &str, problems: &[Problem]) {
+    for problem in problems {
+        eprintln!("{}", Line { file, problem });
+    }
+}
+
+/// How many flags and routes a snapshot has, in words.
+pub(crate) fn size(snapshot: &Snapshot) -> String {
+    format!("{}, {}", count(snapshot.flags().count(), "flag"), count(snapshot.route_count(), "route"))
+}
+
+/// `1 flag`, `2 flags`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}

@@ -1,0 +1,47 @@
+//! Metrics.
+
+use wasmtime::Linker;
+
+use super::guest::{expect_writable, slice, split, write};
+use super::{Caller, ENV, Fault, answer};
+use crate::abi::{MetricKind, Status};
+use crate::vm::State;
+
+pub(super) fn define(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    linker.func_wrap(
+        ENV,
+        "proxy_define_metric",
+        |mut caller: Caller<'_>, kind: u32, name: u32, name_size: u32, metric_at: u32| {
+            answer(define_metric(&mut caller, kind, (name, name_size), metric_at))
+        },
+    )?;
+    linker.func_wrap(ENV, "proxy_increment_metric", |caller: Caller<'_>, metric: u32, offset: i64| {
+        answer(caller.data().proxy.increment_metric(metric, offset).map_err(Fault::from))
+    })?;
+    linker.func_wrap(ENV, "proxy_record_metric", |caller: Caller<'_>, metric: u32, value: u64| {
+        answer(caller.data().proxy.record_metric(metric, value).map_err(Fault::from))
+    })?;
+    linker.func_wrap(ENV, "proxy_get_metric", |mut caller: Caller<'_>, metric: u32, value_at: u32| {
+        answer(get(&mut caller, metric, value_at))
+    })?;
+    Ok(())
+}
+
+fn define_metric(
+    caller: &mut Caller<'_>,
+    kind: u32,
+    (name, size): (u32, u32),
+    metric_at: u32,
+) -> Result<(), Fault> {
+    let (memory, state) = split(caller)?;
+    expect_writable(memory, metric_at, 4)?;
+    let kind = MetricKind::from_u32(kind).ok_or(Status::BadArgument)?;
+    let metric = state.proxy.define_metric(kind, slice(memory, name, size)?)?;
+    Ok(write(memory, metric_at, &metric.to_le_bytes())?)
+}
+
+fn get(caller: &mut Caller<'_>, metric: u32, value_at: u32) -> Result<(), Fault> {
+    let (memory, state) = split(caller)?;
+    let value = state.proxy.metric(metric)?;
+    Ok(write(memory, value_at, &value.to_le_bytes())?)
+}

@@ -1,0 +1,122 @@
+//! Everything that the VMs of a simulated proxy share, and what it notes for the proxy to do between callbacks.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use super::LogLine;
+use super::callouts::CalloutBook;
+use super::environment::ForeignCall;
+use super::metrics::MetricBook;
+use super::shared::{QueueBook, SharedValue};
+use crate::abi::LogLevel;
+use crate::proxy::{Clock, Log, Random, RootId, Timers};
+
+/// 2026-01-01T00:00:00Z: a moment like any other, and always the same.
+const START: Duration = Duration::from_secs(1_767_225_600);
+
+/// A root context's timer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timer {
+    pub(super) period: Duration,
+    pub(super) due: Duration,
+}
+
+/// The shared state. Its parts are borrowed for the length of one method, never across a callback.
+pub(super) struct World {
+    pub(super) now: Cell<Duration>,
+    pub(super) random: Cell<u64>,
+    pub(super) log_level: Cell<LogLevel>,
+    pub(super) logs: RefCell<Vec<LogLine>>,
+    pub(super) timers: RefCell<BTreeMap<RootId, Timer>>,
+    pub(super) shared: RefCell<BTreeMap<Vec<u8>, SharedValue>>,
+    pub(super) queues: RefCell<QueueBook>,
+    /// Queues that got something, and the root contexts to be told so.
+    pub(super) wakes: RefCell<VecDeque<(RootId, u32)>>,
+    pub(super) metrics: RefCell<MetricBook>,
+    pub(super) callouts: RefCell<CalloutBook>,
+    pub(super) properties: RefCell<BTreeMap<Vec<u8>, Vec<u8>>>,
+    pub(super) foreign_functions: RefCell<BTreeMap<Vec<u8>, Vec<u8>>>,
+    pub(super) foreign_calls: RefCell<Vec<ForeignCall>>,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        Self {
+            now: Cell::new(START),
+            random: Cell::new(1),
+            log_level: Cell::new(LogLevel::Trace),
+            logs: RefCell::default(),
+            timers: RefCell::default(),
+            shared: RefCell::default(),
+            queues: RefCell::default(),
+            wakes: RefCell::default(),
+            metrics: RefCell::default(),
+            callouts: RefCell::default(),
+            properties: RefCell::default(),
+            foreign_functions: RefCell::new(BTreeMap::from([(b"clear_route_cache".to_vec(), Vec::new())])),
+            foreign_calls: RefCell::default(),
+        }
+    }
+
+    /// The earliest timer that is due at `until`.
+    pub(super) fn next_timer(&self, until: Duration) -> Option<(Duration, RootId)> {
+        let timers = self.timers.borrow();
+        timers.iter().map(|(root, timer)| (timer.due, *root)).filter(|(due, _)| *due <= until).min()
+    }
+
+    /// Forgets all that belongs to a VM.
+    pub(super) fn forget_vm(&self, vm: u32) {
+        self.timers.borrow_mut().retain(|root, _| root.vm != vm);
+        self.wakes.borrow_mut().retain(|(root, _)| root.vm != vm);
+        self.callouts.borrow_mut().pending.retain(|callout| callout.root.vm != vm);
+    }
+}
+
+impl Clock for World {
+    fn now(&self) -> Duration {
+        self.now.get()
+    }
+
+    /// The time since the proxy was made.
+    fn monotonic(&self) -> Duration {
+        self.now.get().saturating_sub(START)
+    }
+}
+
+/// SplitMix64: each run of a test sees the same bytes, and they pass for random.
+impl Random for World {
+    fn fill_random(&self, buffer: &mut [u8]) {
+        for chunk in buffer.chunks_mut(8) {
+            let state = self.random.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+            self.random.set(state);
+            let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            for (byte, random) in chunk.iter_mut().zip((mixed ^ (mixed >> 31)).to_le_bytes()) {
+                *byte = random;
+            }
+        }
+    }
+}
+
+impl Log for World {
+    fn level(&self) -> LogLevel {
+        self.log_level.get()
+    }
+
+    fn log(&self, vm: u32, level: LogLevel, message: &[u8]) {
+        let message = String::from_utf8_lossy(message).into_owned();
+        self.logs.borrow_mut().push(LogLine { vm, level, message });
+    }
+}
+
+impl Timers for World {
+    fn set_tick_period(&self, root: RootId, period: Duration) {
+        let mut timers = self.timers.borrow_mut();
+        if period.is_zero() {
+            timers.remove(&root);
+        } else {
+            timers.insert(root, Timer { period, due: self.now.get() + period });
+        }
+    }
+}
