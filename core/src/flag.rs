@@ -6,7 +6,7 @@ use crate::eval::{Fault, Machine, Scratch, Timestamp};
 use crate::rule::NodeId;
 use crate::snapshot::Snapshot;
 use crate::text::Text;
-use crate::value::{Attributes, Value};
+use crate::value::Attributes;
 
 /// A flag of one snapshot. It means nothing to another snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -101,8 +101,12 @@ pub enum EvaluationError {
     UnknownVariant,
     /// Targeting compared something that is not a number with a number.
     NotANumber,
-    /// Targeting looked for something `in` what is neither text nor list.
+    /// Targeting looked for items in what has none.
     NotAList,
+    /// An operator of the targeting got arguments that it cannot take.
+    Arguments,
+    /// Evaluating the targeting took more work than is allowed.
+    TooMuchWork,
 }
 
 impl EvaluationError {
@@ -111,7 +115,7 @@ impl EvaluationError {
         match self {
             Self::FlagNotFound => "FLAG_NOT_FOUND",
             Self::Parse => "PARSE_ERROR",
-            Self::UnknownVariant | Self::NotANumber | Self::NotAList => "GENERAL",
+            _ => "GENERAL",
         }
     }
 }
@@ -121,6 +125,8 @@ impl From<Fault> for EvaluationError {
         match fault {
             Fault::NotANumber => Self::NotANumber,
             Fault::NotAList => Self::NotAList,
+            Fault::Arguments => Self::Arguments,
+            Fault::TooMuchWork => Self::TooMuchWork,
         }
     }
 }
@@ -182,29 +188,22 @@ impl Snapshot {
             State::Broken(_) => return Evaluation::failed(Some(id), EvaluationError::Parse),
             State::Targeted(rule) => rule,
         };
-        let mut machine = Machine { snapshot: self, attributes, flag, now, scratch };
-        match machine.eval(rule) {
+        let machine = Machine::new(self, attributes, flag, now, scratch);
+        // None: the rule gave null. Some(None): it named no variant.
+        let result = machine
+            .run(rule, |machine, value| machine.with_name(value, |name| self.variant_named(flag, name)));
+        match result {
             Err(fault) => Evaluation::failed(Some(id), fault.into()),
-            Ok(Value::Null) => by_default(Reason::Default),
-            Ok(value) => match self.variant_for(flag, value) {
-                None => Evaluation::failed(Some(id), EvaluationError::UnknownVariant),
-                variant => {
-                    Evaluation { flag: Some(id), variant, reason: Reason::TargetingMatch, error: None }
-                }
-            },
+            Ok(None) => by_default(Reason::Default),
+            Ok(Some(None)) => Evaluation::failed(Some(id), EvaluationError::UnknownVariant),
+            Ok(Some(variant)) => {
+                Evaluation { flag: Some(id), variant, reason: Reason::TargetingMatch, error: None }
+            }
         }
     }
 
-    /// The variant that a rule's result names: a string itself, anything else by its text.
-    fn variant_for(&self, flag: &Flag, value: Value<'_>) -> Option<VariantId> {
-        let mut number = ryu_js::Buffer::new();
-        let name = match value {
-            Value::String(name) => name,
-            Value::Bool(true) => "true",
-            Value::Bool(false) => "false",
-            Value::Number(value) => number.format(value),
-            Value::Null | Value::Json(_) => return None,
-        };
+    /// The variant of this name.
+    pub(crate) fn variant_named(&self, flag: &Flag, name: &str) -> Option<VariantId> {
         self.variants_of(flag)
             .iter()
             .zip(flag.first_variant..)

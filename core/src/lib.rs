@@ -34,6 +34,7 @@ mod decision;
 mod eval;
 mod flag;
 mod json;
+mod names;
 pub mod ofrep;
 mod problem;
 mod request;

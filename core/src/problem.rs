@@ -4,8 +4,9 @@ use std::fmt;
 
 use crate::json::{JsonPath, Path, Position, locate};
 
-/// How many problems of one document are kept; a file that is wrong throughout needs no more to show it.
-const MOST: usize = 200;
+/// How many problems of one document are kept, and how many more for each severity that is worse; a file that is wrong
+/// throughout needs no more to show it.
+const MOST: usize = 100;
 
 /// What a problem does to the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,22 +80,28 @@ pub(crate) struct Problems {
 
 impl Problems {
     pub(crate) fn add(&mut self, severity: Severity, path: &Path<'_>, message: impl Into<String>) {
-        self.refused |= severity == Severity::Document;
-        // A refusal must be among the problems, however many warnings came before it.
-        if self.list.len() < MOST || (severity == Severity::Document && self.list.len() < 2 * MOST) {
-            self.list.push(Problem {
-                severity,
-                path: path.to_json_path(),
-                position: None,
-                message: message.into(),
-            });
+        if self.has_room(severity) {
+            let (path, message) = (path.to_json_path(), message.into());
+            self.list.push(Problem { severity, path, position: None, message });
         }
+        self.refused |= severity == Severity::Document;
     }
 
     pub(crate) fn push(&mut self, problem: Problem) {
-        if self.list.len() < MOST {
+        self.refused |= problem.severity == Severity::Document;
+        if self.has_room(problem.severity) {
             self.list.push(problem);
         }
+    }
+
+    /// What is worse must be among the problems, however many lesser ones came before it.
+    fn has_room(&self, severity: Severity) -> bool {
+        self.list.len()
+            < match severity {
+                Severity::Warning => MOST,
+                Severity::Flag => 2 * MOST,
+                Severity::Document => 3 * MOST,
+            }
     }
 
     /// Refuses the document.
@@ -112,5 +119,24 @@ impl Problems {
             problem.position = problem.position.or_else(|| locate(document, &problem.path));
         }
         (self.list, self.refused)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_lesser_problems_do_not_hide_a_worse_one() {
+        let mut problems = Problems::default();
+        for severity in [Severity::Warning, Severity::Flag, Severity::Document] {
+            for _ in 0..10 * MOST {
+                problems.add(severity, &Path::Root, "");
+            }
+        }
+        let (list, refused) = problems.finish("{}");
+        let count = |severity| list.iter().filter(|problem| problem.severity == severity).count();
+        let counts = [Severity::Warning, Severity::Flag, Severity::Document].map(count);
+        assert_eq!((counts, refused), ([MOST; 3], true));
     }
 }

@@ -3,6 +3,7 @@
 //! All rules of a snapshot lie in one list, so that ten thousand of them are a few allocations and evaluation reads
 //! memory in order. Children come before their parents; a node never names a later one, hence no cycles.
 
+use crate::flag::FlagId;
 use crate::text::Text;
 
 /// The number of a node in [`Rules::nodes`].
@@ -29,6 +30,12 @@ pub(crate) enum Node {
     List(Arguments),
     /// An attribute, by its number in [`Rules::attributes`].
     Attribute(u32),
+    /// A part of what `map`, `reduce` and the like are at, by its path; all of it when the path is empty.
+    Member(Text),
+    /// The whole evaluation context.
+    Whole,
+    /// An attribute, or a part of what an iteration is at, whose path must be evaluated.
+    Computed(NodeId),
     /// `$flagd.flagKey`.
     FlagKey,
     /// `$flagd.timestamp`: unix seconds.
@@ -46,10 +53,55 @@ pub(crate) enum Node {
     OneOf(NodeId, Arguments),
     StartsWith(NodeId, NodeId),
     EndsWith(NodeId, NodeId),
+    /// An operator on the values of its arguments.
+    Operator(Operator, Arguments),
+    /// An operator on the items of one value; on the value itself where it is no array.
+    Spread(Operator, NodeId),
+    Map(NodeId, NodeId),
+    Filter(NodeId, NodeId),
+    All(NodeId, NodeId),
+    Some(NodeId, NodeId),
+    None(NodeId, NodeId),
+    /// The list, what is done with each item, and what to begin with, if that is given.
+    Reduce(Arguments),
+    /// By its number in [`Rules::versions`].
+    Version(NodeId, u32),
     /// By its number in [`Rules::fractionals`].
     Fractional(u32),
+    /// By its number in [`Rules::splits`].
+    Split(u32),
+    /// By its number in [`Rules::ramps`].
+    Ramp(u32),
+    /// Another flag's variant, by its number in [`Rules::prerequisites`].
+    Prerequisite(u32),
+    /// Whether an address is in one of these networks, by their number in [`Rules::networks`].
+    Cidr(NodeId, u32),
+    /// By its number in [`Rules::patterns`].
+    Matches(NodeId, u32),
     /// An operator with arguments that make no sense: flagd's own give null.
     Misuse,
+}
+
+/// An operator that takes the values of all its arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operator {
+    Compare(Comparison),
+    In,
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Remainder,
+    Max,
+    Min,
+    Merge,
+    Cat,
+    Substr,
+    Missing,
+    MissingSome,
+    SemVer,
+    StartsWith,
+    EndsWith,
 }
 
 /// How two values are compared.
@@ -74,6 +126,16 @@ pub(crate) enum BucketBy {
     Value(NodeId),
 }
 
+/// Which `fractional` a document asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum FractionalVersion {
+    /// Hashes text.
+    #[default]
+    V2,
+    /// Hashes the deterministic CBOR of any value.
+    V3,
+}
+
 /// A `fractional`: its key and its buckets.
 #[derive(Debug)]
 pub(crate) struct Fractional {
@@ -81,6 +143,7 @@ pub(crate) struct Fractional {
     pub(crate) buckets: Box<[Bucket]>,
     /// The sum of the weights, where all of them are constants.
     pub(crate) total: Option<u32>,
+    pub(crate) version: FractionalVersion,
 }
 
 /// One bucket of a `fractional`.
@@ -88,6 +151,8 @@ pub(crate) struct Fractional {
 pub(crate) struct Bucket {
     pub(crate) variant: NodeId,
     pub(crate) weight: Weight,
+    /// Whether the variant is an expression.
+    pub(crate) computed: bool,
 }
 
 /// A bucket's share of the total.
@@ -95,6 +160,52 @@ pub(crate) struct Bucket {
 pub(crate) enum Weight {
     Constant(u32),
     Computed(NodeId),
+}
+
+/// A comparison of a version with a constant one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct VersionTest {
+    pub(crate) operator: VersionOperator,
+    /// The text of the constant version, which parses.
+    pub(crate) version: Text,
+}
+
+/// flagd's operators on versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum VersionOperator {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    /// Same major version.
+    Caret,
+    /// Same major and minor version.
+    Tilde,
+}
+
+/// Who is where in a `split` or a `ramp`: XXH3-64 of the key, seeded by XXH3-64 of the salt.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Position {
+    pub(crate) seed: u64,
+    /// What is hashed; the targeting key when `None`.
+    pub(crate) by: Option<NodeId>,
+}
+
+/// A `split`: variants and where, in thousandths of a percent, the share of each ends.
+#[derive(Debug)]
+pub(crate) struct Split {
+    pub(crate) position: Position,
+    pub(crate) buckets: Box<[(NodeId, u32)]>,
+}
+
+/// A `ramp`: its schedule in ascending order of time, shares in thousandths of a percent.
+#[derive(Debug)]
+pub(crate) struct Ramp {
+    pub(crate) position: Position,
+    pub(crate) points: Box<[(u64, u32)]>,
+    pub(crate) linear: bool,
 }
 
 /// Everything that rules are made of.
@@ -105,6 +216,29 @@ pub(crate) struct Rules {
     pub(crate) constants: Vec<serde_json::Value>,
     pub(crate) attributes: Vec<AttributePath>,
     pub(crate) fractionals: Vec<Fractional>,
+    pub(crate) versions: Vec<VersionTest>,
+    pub(crate) splits: Vec<Split>,
+    pub(crate) ramps: Vec<Ramp>,
+    /// Flags by key, and by number once all flags are known.
+    pub(crate) prerequisites: Vec<Prerequisite>,
+    pub(crate) networks: Vec<Box<[Network]>>,
+    pub(crate) patterns: Vec<regex_lite::Regex>,
+}
+
+/// A flag that another flag's rule asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Prerequisite {
+    /// The flag whose rule asks.
+    pub(crate) asker: Text,
+    pub(crate) key: Text,
+    pub(crate) flag: Option<FlagId>,
+}
+
+/// A network: the addresses that agree with `address` in their first `bits`, IPv4 mapped into IPv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Network {
+    pub(crate) address: u128,
+    pub(crate) bits: u32,
 }
 
 /// An attribute's path with what lookups need.
@@ -125,13 +259,13 @@ impl Rules {
     }
 }
 
-/// How long each list was, to go back to when a rule fails half-way.
+/// How long the lists were, to go back to when a rule fails half-way.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mark {
     nodes: usize,
     arguments: usize,
     constants: usize,
-    fractionals: usize,
+    prerequisites: usize,
 }
 
 impl Rules {
@@ -140,16 +274,16 @@ impl Rules {
             nodes: self.nodes.len(),
             arguments: self.arguments.len(),
             constants: self.constants.len(),
-            fractionals: self.fractionals.len(),
+            prerequisites: self.prerequisites.len(),
         }
     }
 
-    /// Forgets what was added since `mark`. Attributes stay: their numbers may be known already, and they do no harm.
+    /// Forgets most of what was added since `mark`. The rest does no harm: nothing names it.
     pub(crate) fn reset(&mut self, mark: &Mark) {
         self.nodes.truncate(mark.nodes);
         self.arguments.truncate(mark.arguments);
         self.constants.truncate(mark.constants);
-        self.fractionals.truncate(mark.fractionals);
+        self.prerequisites.truncate(mark.prerequisites);
     }
 
     pub(crate) fn shrink_to_fit(&mut self) {
@@ -160,13 +294,25 @@ impl Rules {
         self.fractionals.shrink_to_fit();
     }
 
-    /// Bytes on the heap, constants counted without what they hold themselves.
+    /// Bytes on the heap; constants and patterns are counted without what they hold themselves.
     pub(crate) fn size(&self) -> usize {
-        self.nodes.capacity() * size_of::<Node>()
-            + self.arguments.capacity() * size_of::<NodeId>()
-            + self.constants.capacity() * size_of::<serde_json::Value>()
-            + self.attributes.capacity() * size_of::<AttributePath>()
-            + self.fractionals.capacity() * size_of::<Fractional>()
-            + self.fractionals.iter().map(|f| f.buckets.len() * size_of::<Bucket>()).sum::<usize>()
+        fn list<T>(list: &Vec<T>) -> usize {
+            list.capacity() * size_of::<T>()
+        }
+        list(&self.nodes)
+            + list(&self.arguments)
+            + list(&self.constants)
+            + list(&self.attributes)
+            + list(&self.fractionals)
+            + self.fractionals.iter().map(|f| size_of_val(&*f.buckets)).sum::<usize>()
+            + list(&self.versions)
+            + list(&self.splits)
+            + self.splits.iter().map(|s| size_of_val(&*s.buckets)).sum::<usize>()
+            + list(&self.ramps)
+            + self.ramps.iter().map(|r| size_of_val(&*r.points)).sum::<usize>()
+            + list(&self.prerequisites)
+            + list(&self.networks)
+            + self.networks.iter().map(|n| size_of_val(&**n)).sum::<usize>()
+            + list(&self.patterns)
     }
 }

@@ -152,13 +152,16 @@ impl fmt::Display for ErrorMessage<'_> {
                 write!(f, "the targeting of `{key}` gave something that is none of its variants")
             }
             Some(E::NotANumber) => {
-                write!(f, "the targeting of `{key}` compares a value that is not a number with a number")
+                write!(f, "the targeting of `{key}` calculates or compares with a value that is not a number")
             }
             Some(E::NotAList) => {
-                write!(
-                    f,
-                    "the targeting of `{key}` uses `in` on a value that is neither a string nor an array"
-                )
+                write!(f, "the targeting of `{key}` needs an array or a string where it found another value")
+            }
+            Some(E::Arguments) => {
+                write!(f, "the targeting of `{key}` has an operator with arguments that it cannot take")
+            }
+            Some(E::TooMuchWork) => {
+                write!(f, "evaluating the targeting of `{key}` takes more steps or memory than is allowed")
             }
         }
     }

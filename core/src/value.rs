@@ -78,6 +78,11 @@ pub trait Attributes {
     /// The value of `attribute`; [`Value::Null`] when there is none.
     fn get<'a>(&'a self, attribute: Attribute<'_>) -> Value<'a>;
 
+    /// Whether there is such an attribute; one that is null is there.
+    fn contains(&self, attribute: Attribute<'_>) -> bool {
+        self.get(attribute) != Value::Null
+    }
+
     /// The whole context, for the rare rule that asks for it (`{"var": ""}`).
     fn whole(&self) -> Value<'_> {
         Value::Null

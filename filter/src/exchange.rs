@@ -6,18 +6,12 @@ use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
-use turquoise_core::{RequestContext, Scratch, TargetingKey, Timestamp, ofrep};
+use turquoise_core::{RequestContext, Scratch, Settings, TargetingKey, Timestamp, ofrep};
 
 use crate::anonymous;
 use crate::host::{self, Headers, Map};
 use crate::live::Live;
 use crate::request::ProxyRequest;
-
-/// Every header under this prefix is ours: a client that sends one is trying something.
-const PREFIX: &str = "x-turquoise-";
-
-/// The request header that tells the upstream who is bucketed.
-const TARGETING_KEY_HEADER: &str = "x-turquoise-targeting-key";
 
 /// An HTTP exchange.
 pub(crate) struct Exchange {
@@ -35,21 +29,16 @@ impl Exchange {
     /// Removes what only the filter may set, and tells whether there was anything.
     fn strip(&self, headers: &Headers) -> bool {
         let mut stripped = false;
-        let settings = &self.live.settings;
-        let flag_header = settings.flag_header.as_ref().map(|header| header.name.as_str());
-        let ours = [Some(PREFIX), Some(settings.upstream_header.as_str()), flag_header];
-        for (name, _) in headers.iter() {
-            if ours.iter().flatten().any(|ours| is_under(name, ours)) {
-                host::remove_header(Map::Request, name);
-                stripped = true;
-            }
+        for (name, _) in headers.iter().filter(|(name, _)| self.live.settings.is_reserved(name)) {
+            host::remove_header(Map::Request, name);
+            stripped = true;
         }
         stripped
     }
 
     fn decide(&mut self, headers: &Headers, stripped: bool) -> Action {
         let live = Rc::clone(&self.live);
-        let request = ProxyRequest::new(headers, &live.property_names);
+        let request = ProxyRequest::new(headers, &live);
         let key = match live.settings.context.targeting_key(&request) {
             TargetingKey::Known(key) => Some(Cow::Borrowed(key)),
             TargetingKey::Anonymous(cookie) => anonymous::new_id().map(|id| {
@@ -76,7 +65,7 @@ impl Exchange {
         live.requests.count(snapshot, decision.route, decision.flag.and_then(|flag| flag.variant));
 
         if let Some(key) = &key {
-            host::add_header(Map::Request, TARGETING_KEY_HEADER, key.as_bytes());
+            host::add_header(Map::Request, Settings::TARGETING_KEY_HEADER, key.as_bytes());
         }
         if let Some(header) = &live.settings.flag_header {
             let mut json = String::new();
@@ -100,15 +89,6 @@ impl Exchange {
         }
         Action::Continue
     }
-}
-
-/// Whether a header name is `ours` or lies under it. Underscores count as hyphens, because many applications cannot
-/// tell `X_Turquoise_Flags` from `X-Turquoise-Flags` (CGI and WSGI name both `HTTP_X_TURQUOISE_FLAGS`).
-fn is_under(name: &[u8], ours: &str) -> bool {
-    let same = |(a, b): (&u8, &u8)| a.eq_ignore_ascii_case(b) || (*a == b'_' && *b == b'-');
-    let Some((whole, rest)) = name.split_at_checked(ours.len()) else { return false };
-    let separated = ours.ends_with('-') || matches!(rest.first(), None | Some(b'-' | b'_'));
-    separated && whole.iter().zip(ours.as_bytes()).all(same)
 }
 
 impl Context for Exchange {}

@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use turquoise_core::{AttributeSource, ContextSettings, Request};
 
 use crate::host::{self, Headers};
+use crate::live::Live;
 
 /// The names of all properties that the configuration maps to attributes.
 pub(crate) fn property_names(settings: &ContextSettings) -> Vec<String> {
@@ -18,15 +19,15 @@ pub(crate) fn property_names(settings: &ContextSettings) -> Vec<String> {
 /// The request headers, and the properties that were asked for so far.
 pub(crate) struct ProxyRequest<'a> {
     headers: &'a Headers,
-    property_names: &'a [String],
+    live: &'a Live,
     /// What the proxy answered, in the order of the names; asked for once, and only when a rule reads it.
     properties: Vec<OnceCell<Option<String>>>,
 }
 
 impl<'a> ProxyRequest<'a> {
-    pub(crate) fn new(headers: &'a Headers, property_names: &'a [String]) -> Self {
-        let properties = property_names.iter().map(|_| OnceCell::new()).collect();
-        Self { headers, property_names, properties }
+    pub(crate) fn new(headers: &'a Headers, live: &'a Live) -> Self {
+        let properties = live.property_names.iter().map(|_| OnceCell::new()).collect();
+        Self { headers, live, properties }
     }
 
     /// Whether the client came by https: as the proxy before us says, or as this one knows.
@@ -38,7 +39,9 @@ impl<'a> ProxyRequest<'a> {
 
 impl Request for ProxyRequest<'_> {
     fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.headers.iter().filter(|(name, _)| !name.starts_with(b":"))
+        // A reserved header that the client sent was removed, and no rule may see it either.
+        let settings = &self.live.settings;
+        self.headers.iter().filter(|(name, _)| !name.starts_with(b":") && !settings.is_reserved(name))
     }
 
     fn method(&self) -> &[u8] {
@@ -54,7 +57,7 @@ impl Request for ProxyRequest<'_> {
     }
 
     fn property(&self, name: &str) -> Option<&str> {
-        let index = self.property_names.iter().position(|known| known == name)?;
+        let index = self.live.property_names.iter().position(|known| known == name)?;
         self.properties.get(index)?.get_or_init(|| host::property(name)).as_deref()
     }
 }

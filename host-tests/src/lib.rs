@@ -30,11 +30,23 @@ fn build() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--profile", "wasm", "--target", "wasm32-wasip1", "-p", "turquoise-filter"])
+        .args([
+            "build",
+            "--quiet",
+            "--profile",
+            "wasm",
+            "--target",
+            "wasm32-wasip1",
+            "-p",
+            "turquoise-filter",
+        ])
         .current_dir(&root)
         .status()
         .expect("cargo runs");
-    assert!(status.success(), "the module does not build; is the target there? rustup target add wasm32-wasip1");
+    assert!(
+        status.success(),
+        "the module does not build; is the target there? rustup target add wasm32-wasip1"
+    );
     target.join("wasm32-wasip1/wasm/turquoise_filter.wasm")
 }
 

@@ -75,7 +75,8 @@ fn what_only_the_filter_may_set_is_removed_in_every_spelling() {
         "x-turquoise-preview",
         "x-turquoise-anything-else",
     ];
-    let forged = names.iter().fold(hello().header("x-user-id", "ada"), |request, name| request.header(name, "forged"));
+    let forged =
+        names.iter().fold(hello().header("x-user-id", "ada"), |request, name| request.header(name, "forged"));
     let outcome = running.request(forged).outcome();
     let seen: Vec<_> = outcome
         .request_headers
@@ -87,6 +88,24 @@ fn what_only_the_filter_may_set_is_removed_in_every_spelling() {
         .collect();
     assert!(seen.iter().all(|(_, value)| value != "forged"), "{seen:?}");
     assert_eq!(seen.len(), 3, "upstream, flags and targeting key, once each: {seen:?}");
+}
+
+#[test]
+fn a_forged_header_is_invisible_to_rules_and_routes() {
+    let mut configuration = configuration();
+    configuration["context"]["targetingKey"] = json!([{ "header": "x-turquoise-targeting-key" }]);
+    configuration["document"] = document_with(|document| {
+        document["flags"]["release"]["targeting"] =
+            json!({ "if": [{ "var": "request.headers.x-turquoise-me" }, "green"] });
+        document["routes"][0] = json!({ "name": "forged", "flag": "release",
+            "match": { "headers": { "x-turquoise-me": { "present": true } } } });
+    });
+    let running = Running::new(&configuration);
+    let forged = hello().header("x-turquoise-me", "1").header("x-turquoise-targeting-key", "ada");
+    let outcome = running.request(forged).outcome();
+    assert_eq!(outcome.request_header("x-turquoise-upstream").as_deref(), Some("shop_blue"));
+    assert_eq!(outcome.request_header("x-turquoise-targeting-key"), None);
+    assert_eq!(running.proxy.counter("turquoise_requests_total.route=.=shop;.;variant=.=blue;.;"), Some(1));
 }
 
 #[test]
@@ -103,7 +122,8 @@ fn configured_names_are_protected_as_the_default_ones_are() {
     configuration["upstreamHeader"] = json!("X-Where");
     configuration["flagHeader"] = json!({ "name": "features", "flags": ["greeting"] });
     let running = Running::new(&configuration);
-    let outcome = running.request(hello().header("x_where", "evil").header("Features", "{}").header("x-wherever", "1"));
+    let outcome =
+        running.request(hello().header("x_where", "evil").header("Features", "{}").header("x-wherever", "1"));
     assert_eq!(outcome.request_header("x-where").as_deref(), Some("shop_blue"));
     assert_eq!(outcome.request_header("features").as_deref(), Some(r#"{"greeting":false}"#));
     assert_eq!(outcome.request_header("x_where"), None);
@@ -158,7 +178,10 @@ fn the_cookie_is_secure_where_the_client_came_by_https() {
     };
     assert!(cookie(hello().set_header(":scheme", "https")).ends_with("; Secure"));
     assert!(cookie(hello().header("x-forwarded-proto", "https")).ends_with("; Secure"));
-    assert!(!cookie(hello().set_header(":scheme", "https").header("x-forwarded-proto", "http")).ends_with("; Secure"));
+    assert!(
+        !cookie(hello().set_header(":scheme", "https").header("x-forwarded-proto", "http"))
+            .ends_with("; Secure")
+    );
 }
 
 #[test]
@@ -232,7 +255,8 @@ fn memory_stays_flat() {
     let running = Running::new(&configuration());
     let round = || {
         for i in 0..20_000u32 {
-            let request = hello().header("cookie", format!("uid=u{i}")).header("x-user-email", "a@example.com");
+            let request =
+                hello().header("cookie", format!("uid=u{i}")).header("x-user-email", "a@example.com");
             running.vm.exchange(request, 200).unwrap();
         }
         running.vm.memory_size()

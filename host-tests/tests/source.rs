@@ -36,7 +36,10 @@ fn the_document_is_fetched_at_once_and_takes_over_as_a_whole() {
     callout.answer(answer(&switched_to("green"), "\"1\"")).unwrap();
     assert_eq!(running.upstream("ada").as_deref(), Some("shop_green"));
     under_way.finish().unwrap();
-    assert_eq!((running.fetches("updated"), running.proxy.gauge("turquoise_document_generation")), (1, Some(2)));
+    assert_eq!(
+        (running.fetches("updated"), running.proxy.gauge("turquoise_document_generation")),
+        (1, Some(2))
+    );
 }
 
 #[test]
@@ -83,13 +86,17 @@ fn a_document_that_is_refused_changes_nothing_and_says_why() {
         (json!({ "routes": [] }).to_string(), "`flags` is missing"),
         (switched_to("purple").to_string(), "$.flags.release.defaultVariant"),
         (
-            document_with(|d| d["flags"]["release"]["variants"]["green"] = json!("other_cluster")).to_string(),
+            document_with(|d| d["flags"]["release"]["variants"]["green"] = json!("other_cluster"))
+                .to_string(),
             "`other_cluster`",
         ),
     ];
     for (number, (body, reason)) in broken.into_iter().enumerate() {
         running.advance(INTERVAL);
-        running.callout().answer(Response::new(200).header("etag", format!("\"b{number}\"")).body(body)).unwrap();
+        running
+            .callout()
+            .answer(Response::new(200).header("etag", format!("\"b{number}\"")).body(body))
+            .unwrap();
         assert!(running.proxy.logged(LogLevel::Error, reason), "{reason}: {:?}", running.proxy.logs());
         assert_eq!(running.upstream("ada").as_deref(), Some("shop_green"));
         assert_eq!(running.fetches("refused"), number as u64 + 1);
@@ -166,7 +173,11 @@ fn vms_agree_on_the_generation_and_each_counts_its_swap() {
     let running = running();
     let other = running.proxy.start_vm("").unwrap();
     assert!(other.configure(configuration_with_source().to_string()).unwrap().accepted());
-    assert_eq!(running.proxy.counter("turquoise_document_swaps_total"), Some(2), "the inlined document, twice");
+    assert_eq!(
+        running.proxy.counter("turquoise_document_swaps_total"),
+        Some(2),
+        "the inlined document, twice"
+    );
     for callout in running.proxy.callouts() {
         callout.answer(answer(&switched_to("green"), "\"1\"")).unwrap();
     }

@@ -149,8 +149,8 @@ pub struct CallResponse {
 
 /// Sends HTTP requests for guests.
 pub trait Callouts {
-    /// Starts a call for `root` and returns its token, which is not 0 and which no other open call of this root
-    /// has. The answer arrives by [`Vm::on_http_call_response`](crate::Vm::on_http_call_response), later.
+    /// Starts a call for `root` and returns its token, which is not 0 and which no other open call of this VM
+    /// has (the SDK for Rust keeps one table of them for all root contexts). The answer arrives by [`Vm::on_http_call_response`](crate::Vm::on_http_call_response), later.
     ///
     /// # Errors
     /// [`Status::BadArgument`] for an unknown upstream, [`Status::InternalFailure`] for one without endpoints.

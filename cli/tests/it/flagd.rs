@@ -10,7 +10,6 @@ use crate::run::Folder;
 const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/vectors");
 
 #[test]
-#[ignore = "not all of flagd's operators are in the core yet"]
 fn flagd_cases_through_the_binary() {
     let folder = Path::new(VECTORS);
     if !folder.exists() {

@@ -6,7 +6,11 @@ use super::Compiler;
 use super::rule::RuleCompiler;
 use crate::flag::{CompiledVariant, Flag, State, VariantId};
 use crate::json::{Kind, Path};
+use crate::names;
 use crate::problem::Severity;
+
+/// The keys of a flag. flagd ignores others, so they are no errors.
+const KEYS: [&str; 6] = ["key", "state", "variants", "defaultVariant", "targeting", "metadata"];
 
 impl Compiler<'_> {
     pub(super) fn flag(&mut self, key: &str, value: &Value, path: &Path<'_>) {
@@ -14,6 +18,12 @@ impl Compiler<'_> {
             let kind = Kind::of(value);
             return self.problems.refuse(path, format!("a flag is an object, this is {kind}"));
         };
+        for key in members.keys().filter(|key| !KEYS.contains(&key.as_str())) {
+            if let Some(nearest) = names::nearest(key, KEYS) {
+                let message = format!("unknown key `{key}` is ignored; did you mean `{nearest}`?");
+                self.problems.warn(path, message);
+            }
+        }
         let enabled = self.is_enabled(members, path);
         let (first_variant, variants) = self.variants(members, path);
         let default = self.default_variant(members, first_variant, variants, path);
@@ -21,7 +31,7 @@ impl Compiler<'_> {
         let targeting = members.get("targeting");
         let state = match (enabled, targeting) {
             (false, _) => State::Disabled,
-            (true, Some(targeting)) => self.targeting(targeting, &path.key("targeting")),
+            (true, Some(targeting)) => self.targeting(key, targeting, &path.key("targeting")),
             (true, None) => State::Static,
         };
         let key_text = self.texts.intern(key);
@@ -95,7 +105,7 @@ impl Compiler<'_> {
     }
 
     /// Compiles the rule. Whatever is wrong with it breaks this flag only.
-    fn targeting(&mut self, targeting: &Value, path: &Path<'_>) -> State {
+    fn targeting(&mut self, key: &str, targeting: &Value, path: &Path<'_>) -> State {
         match targeting {
             Value::Null => return State::Static,
             Value::Object(rule) if rule.is_empty() => return State::Static,
@@ -108,7 +118,7 @@ impl Compiler<'_> {
         }
         let rules = &mut self.snapshot.rules;
         let mark = rules.mark();
-        let mut compiler = RuleCompiler::new(rules, &mut self.texts, &self.evaluators);
+        let mut compiler = RuleCompiler::new(rules, &mut self.texts, &self.evaluators, key, self.fractional);
         match compiler.rule(targeting, path, 0) {
             Ok(node) => State::Targeted(node),
             Err(problem) => {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::Compiler;
 use crate::json::{Kind, Path};
+use crate::rule::FractionalVersion;
 use crate::text::Text;
 
 impl<'a> Compiler<'a> {
@@ -15,6 +16,10 @@ impl<'a> Compiler<'a> {
             Some(Value::String(version)) => Some(self.texts.intern(version)),
             Some(Value::Number(version)) => Some(self.texts.intern(&version.to_string())),
             _ => None,
+        };
+        self.fractional = match metadata.get("fractional") {
+            Some(Value::String(version)) if version == "v3" => FractionalVersion::V3,
+            _ => FractionalVersion::V2,
         };
         if !metadata.is_empty() {
             self.metadata_text = self.texts.intern(&Value::Object(metadata.clone()).to_string());

@@ -6,6 +6,7 @@
 
 mod flag;
 mod metadata;
+mod prerequisite;
 mod route;
 mod rule;
 
@@ -16,14 +17,18 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::flag::{CompiledVariant, Flag, FlagId};
 use crate::json::{Entries, Kind, Path, entries, read};
+use crate::names;
 use crate::problem::{CompileError, Problem, Problems, Severity};
-use crate::rule::{Node, Rules};
+use crate::rule::{FractionalVersion, Node, Rules};
 use crate::snapshot::Snapshot;
 use crate::text::{Interner, Text};
 use crate::value::TARGETING_KEY;
 
 /// The largest document, in bytes. Positions in it must fit 32 bits, and a proxy must have room for it.
 pub(crate) const MOST_BYTES: usize = 64 << 20;
+
+/// The keys of a document. flagd ignores others, so they are no errors.
+const SECTIONS: [&str; 5] = ["$schema", "metadata", "$evaluators", "flags", "routes"];
 
 /// What a document may do, beyond what every document may.
 #[derive(Clone, Copy, Debug, Default)]
@@ -89,6 +94,7 @@ struct Compiler<'a> {
     /// The flag set's metadata, which every flag inherits.
     metadata: serde_json::Map<String, serde_json::Value>,
     metadata_text: Text,
+    fractional: FractionalVersion,
     snapshot: Snapshot,
 }
 
@@ -101,6 +107,7 @@ impl<'a> Compiler<'a> {
             evaluators: Vec::new(),
             metadata: serde_json::Map::new(),
             metadata_text: Text::default(),
+            fractional: FractionalVersion::default(),
             snapshot: Snapshot { rules: Rules::default(), ..Snapshot::default() },
         };
         compiler.metadata_text = compiler.texts.intern("");
@@ -120,6 +127,12 @@ impl<'a> Compiler<'a> {
             Err(error) => return self.problems.refuse(&path, error.message),
         };
         let section = |name: &str| members.iter().rev().find(|(key, _)| key == name).map(|(_, raw)| *raw);
+        for (key, _) in members.iter().filter(|(key, _)| !SECTIONS.contains(&&**key)) {
+            if let Some(nearest) = names::nearest(key, SECTIONS) {
+                let message = format!("unknown key `{key}` is ignored; did you mean `{nearest}`?");
+                self.problems.warn(&path, message);
+            }
+        }
         if let Some(raw) = section("metadata") {
             self.set_metadata(raw, &path.key("metadata"));
         }
@@ -130,6 +143,7 @@ impl<'a> Compiler<'a> {
             Some(raw) => self.flags(raw, &path.key("flags")),
             None => self.problems.refuse(&path, "`flags` is missing: an object with a flag for each key"),
         }
+        self.prerequisites(&path.key("flags"));
         if let Some(raw) = section("routes") {
             self.routes(raw, &path.key("routes"));
         }
@@ -231,7 +245,11 @@ impl<'a> Compiler<'a> {
             return Err(CompileError { problems });
         }
         let snapshot = &mut self.snapshot;
-        snapshot.reads_clock = snapshot.rules.nodes.iter().any(|node| matches!(node, Node::Timestamp));
+        snapshot.reads_clock = snapshot
+            .rules
+            .nodes
+            .iter()
+            .any(|node| matches!(node, Node::Timestamp | Node::Ramp(_) | Node::Computed(_)));
         snapshot.fingerprint = xxh3_64(document.as_bytes());
         snapshot.problems = problems;
         snapshot.text = self.texts.finish();

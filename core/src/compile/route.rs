@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::Compiler;
 use crate::flag::FlagId;
 use crate::json::{Entries, Kind, Path, entries};
+use crate::names::unknown_key;
 use crate::route::{Gate, HeaderCondition, HeaderMatch, IndexBuilder, PathPattern, Route, RouteId};
 use crate::settings::{is_token, parse_duration};
 use crate::text::Text;
@@ -96,8 +97,7 @@ impl<'a> Compiler<'a> {
             return None;
         };
         for key in members.keys().filter(|key| !known.contains(&key.as_str())) {
-            let known: Vec<_> = known.iter().map(|key| format!("`{key}`")).collect();
-            self.problems.refuse(path, format!("unknown key `{key}`; allowed are {}", known.join(", ")));
+            self.problems.refuse(path, unknown_key(key, known));
         }
         Some(members)
     }

@@ -2,52 +2,53 @@
 
 use std::cmp::Ordering;
 
-use super::Fault;
+use super::operand::{Operand, View};
+use super::{Fault, Machine};
 use crate::rule::Comparison;
-use crate::value::Value;
+use crate::value::Attributes;
 
 /// JsonLogic's truth: empty arrays and empty objects are false as well as what ECMAScript calls falsy.
-pub(super) fn truthy(value: Value<'_>) -> bool {
+pub(super) fn truthy(value: View<'_>) -> bool {
     match value {
-        Value::Null => false,
-        Value::Bool(value) => value,
-        Value::Number(number) => number != 0.0 && !number.is_nan(),
-        Value::String(text) => !text.is_empty(),
-        Value::Json(json) => match json {
-            serde_json::Value::Array(items) => !items.is_empty(),
-            serde_json::Value::Object(members) => !members.is_empty(),
-            _ => truthy(Value::from(json)),
-        },
+        View::Null => false,
+        View::Bool(value) => value,
+        View::Number(number) => number != 0.0 && !number.is_nan(),
+        View::Text(text) => !text.is_empty(),
+        View::Array(items) => !items.is_empty(),
+        View::List(items) => !items.is_empty(),
+        View::Object(members) => !members.is_empty(),
     }
 }
 
 /// ECMAScript's `===`; arrays and objects equal nothing, since each is another one.
-pub(super) fn same(a: Value<'_>, b: Value<'_>) -> bool {
+fn same(a: View<'_>, b: View<'_>) -> bool {
     match (a, b) {
-        (Value::Null, Value::Null) => true,
-        (Value::Bool(a), Value::Bool(b)) => a == b,
-        (Value::Number(a), Value::Number(b)) => a == b,
-        (Value::String(a), Value::String(b)) => a == b,
+        (View::Null, View::Null) => true,
+        (View::Bool(a), View::Bool(b)) => a == b,
+        (View::Number(a), View::Number(b)) => a == b,
+        (View::Text(a), View::Text(b)) => a == b,
         _ => false,
     }
 }
 
 /// Compares two values. Unlike ECMAScript, JsonLogic fails on what is not comparable instead of answering false.
-pub(super) fn compare(comparison: Comparison, a: Value<'_>, b: Value<'_>) -> Result<bool, Fault> {
+pub(super) fn compare(comparison: Comparison, a: View<'_>, b: View<'_>) -> Result<bool, Fault> {
     match comparison {
         Comparison::StrictEqual => return Ok(same(a, b)),
         Comparison::StrictNotEqual => return Ok(!same(a, b)),
         _ => {}
     }
     let order = match (a, b) {
-        (Value::String(a), Value::String(b)) => Some(by_utf16(a, b)),
-        (Value::Null, Value::Null) => match comparison {
-            Comparison::Less | Comparison::Greater => None,
-            _ => Some(Ordering::Equal),
-        },
+        (View::Text(a), View::Text(b)) => {
+            if matches!(comparison, Comparison::Equal | Comparison::NotEqual) {
+                return Ok((a == b) == (comparison == Comparison::Equal));
+            }
+            Some(by_utf16(a, b))
+        }
+        (View::Null, View::Null) => Some(Ordering::Equal),
         // Null is unequal to every string, and otherwise compares as 0.
-        (Value::Null, Value::String(text)) => null_and(comparison, text),
-        (Value::String(text), Value::Null) => null_and(comparison, text).map(Ordering::reverse),
+        (View::Null, View::Text(text)) => null_and(comparison, text),
+        (View::Text(text), View::Null) => null_and(comparison, text).map(Ordering::reverse),
         _ => numeric(a)?.partial_cmp(&numeric(b)?),
     };
     Ok(match comparison {
@@ -73,13 +74,14 @@ fn by_utf16(a: &str, b: &str) -> Ordering {
     if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
 }
 
-fn numeric(value: Value<'_>) -> Result<f64, Fault> {
+/// A value as a number; an error where it is none.
+pub(super) fn numeric(value: View<'_>) -> Result<f64, Fault> {
     let number = match value {
-        Value::Null => 0.0,
-        Value::Bool(value) => f64::from(u8::from(value)),
-        Value::Number(number) => number,
-        Value::String(text) => text_to_number(text),
-        Value::Json(_) => return Err(Fault::NotANumber),
+        View::Null => 0.0,
+        View::Bool(value) => f64::from(u8::from(value)),
+        View::Number(number) => number,
+        View::Text(text) => text_to_number(text),
+        View::Array(_) | View::Object(_) | View::List(_) => return Err(Fault::NotANumber),
     };
     if number.is_nan() { Err(Fault::NotANumber) } else { Ok(number) }
 }
@@ -121,19 +123,28 @@ fn digit(digit: char, radix: u32) -> f64 {
 }
 
 /// ECMAScript's `includes`: of a string, a part; of an array, an item of the same type and value.
-pub(super) fn contains(needle: Value<'_>, haystack: Value<'_>) -> Result<bool, Fault> {
-    match (haystack, needle) {
-        (Value::String(haystack), Value::String(needle)) => Ok(haystack.contains(needle)),
-        (Value::Json(serde_json::Value::Array(items)), _) => {
-            Ok(items.iter().any(|item| same(needle, Value::from(item))))
+pub(super) fn contains<'a, A: Attributes + ?Sized>(
+    machine: &Machine<'a, '_, A>,
+    needle: &Operand<'a>,
+    haystack: &Operand<'a>,
+) -> Result<bool, Fault> {
+    let is_needle = |item: View<'_>| {
+        let needle = machine.view(needle);
+        same(needle, item)
+            || matches!((needle, item), (View::Number(a), View::Number(b)) if a.is_nan() && b.is_nan())
+    };
+    match machine.view(haystack) {
+        View::Text(haystack) => {
+            let contains =
+                |needle: &str| haystack.is_empty() && needle.is_empty() || haystack.contains(needle);
+            Ok(match machine.view(needle) {
+                View::Null => contains("null"),
+                _ => machine.with_name(*needle, contains).unwrap_or(false),
+            })
         }
-        (haystack, _) if !truthy(haystack) => Ok(false),
-        (Value::String(haystack), needle) => Ok(haystack.contains(match needle {
-            Value::Null => "null",
-            Value::Bool(true) => "true",
-            Value::Bool(false) => "false",
-            _ => return Err(Fault::NotAList),
-        })),
+        View::Array(items) => Ok(items.iter().any(|item| is_needle(View::from(item)))),
+        View::List(items) => Ok(items.iter().any(|item| is_needle(machine.view(item)))),
+        other if !truthy(other) && !matches!(other, View::Object(_)) => Ok(false),
         _ => Err(Fault::NotAList),
     }
 }

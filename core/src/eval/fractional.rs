@@ -1,13 +1,15 @@
-//! flagd's `fractional`, version 2: a share of all targeting keys for each bucket.
+//! flagd's `fractional`: a share of all keys for each bucket.
 //!
-//! hash = MurmurHash3 x86 32 bits, seed 0, over the key's UTF-8; bucket = (hash * total) >> 32; the first bucket whose
-//! cumulative weight is above it. Multiplying instead of taking the remainder keeps a key in its bucket when the
-//! weights grow in proportion. Source: flagd's `fractional` as its core implements it; the prose of its specification
-//! page still shows the older 100 buckets.
+//! hash = MurmurHash3 x86 32 bits, seed 0; bucket = (hash * total) >> 32; the first bucket whose cumulative weight is
+//! above it. Multiplying instead of taking the remainder keeps a key in its bucket when the weights grow in proportion.
+//! Version 2, in force, hashes the key's UTF-8; version 3, where the document asks for it, the deterministic CBOR of any
+//! value. Source: flagd's `fractional` as its core implements it; the prose of its specification page still shows the
+//! older 100 buckets.
 
 use super::murmur3::Murmur3;
-use super::{Machine, Outcome};
-use crate::rule::{BucketBy, Fractional, Node, Weight};
+use super::operand::{Operand, View};
+use super::{Fault, Machine, Outcome, cbor};
+use crate::rule::{BucketBy, Fractional, FractionalVersion, Node, Weight};
 use crate::value::{Attribute, Attributes, Value};
 
 /// The largest weight, and the largest sum of weights.
@@ -17,9 +19,9 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
     /// The chosen bucket's variant; null where the rule makes no sense for this context.
     pub(super) fn fractional(&mut self, index: u32) -> Outcome<'a> {
         let Some(fractional) = self.snapshot.rules.fractionals.get(index as usize) else {
-            return Ok(Value::Null);
+            return Ok(Operand::Null);
         };
-        let Some(hash) = self.bucketing_hash(fractional.by)? else { return Ok(Value::Null) };
+        let Some(hash) = self.bucketing_hash(fractional)? else { return Ok(Operand::Null) };
         match fractional.total {
             Some(total) => {
                 let weights = fractional.buckets.iter().map(|bucket| match bucket.weight {
@@ -32,20 +34,34 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
         }
     }
 
-    fn bucketing_hash(&mut self, by: BucketBy) -> Result<Option<u32>, super::Fault> {
-        if let BucketBy::Value(node) = by {
-            match self.eval(node)? {
-                Value::String(key) => return Ok(Some(Murmur3::default().update(key.as_bytes()).finish())),
-                Value::Null => {}
-                _ => return Ok(None),
+    fn bucketing_hash(&mut self, fractional: &Fractional) -> Result<Option<u32>, Fault> {
+        if let BucketBy::Value(node) = fractional.by {
+            let value = self.eval(node)?;
+            match (self.view(&value), fractional.version) {
+                (View::Null, FractionalVersion::V2) => {}
+                (View::Text(key), FractionalVersion::V2) => {
+                    return Ok(Some(Murmur3::default().update(key.as_bytes()).finish()));
+                }
+                (_, FractionalVersion::V2) => return Ok(None),
+                (_, FractionalVersion::V3) => return self.cbor_hash(value),
             }
         }
         let Value::String(targeting_key) = self.attributes.get(Attribute::targeting_key()) else {
             return Ok(None);
         };
+        if targeting_key.is_empty() {
+            return Ok(None);
+        }
         let flag_key = self.snapshot.text.get(self.flag.key);
-        let hash = Murmur3::default().update(flag_key.as_bytes()).update(targeting_key.as_bytes());
-        Ok((!targeting_key.is_empty()).then(|| hash.finish()))
+        let start = Murmur3::default();
+        Ok(Some(match fractional.version {
+            FractionalVersion::V2 => {
+                start.update(flag_key.as_bytes()).update(targeting_key.as_bytes()).finish()
+            }
+            FractionalVersion::V3 => {
+                cbor::text(cbor::text(cbor::array(start, 2), flag_key), targeting_key).finish()
+            }
+        }))
     }
 
     /// Weights that are expressions: evaluated onto a stack in the scratch, so that nested ones need no allocation.
@@ -60,15 +76,18 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
     }
 
     /// The sum of the weights; none when one of them is no weight, or the sum is too large.
-    fn push_weights(&mut self, fractional: &'a Fractional) -> Result<Option<u32>, super::Fault> {
+    fn push_weights(&mut self, fractional: &'a Fractional) -> Result<Option<u32>, Fault> {
         let mut total = 0u32;
         for bucket in &fractional.buckets {
             let weight = match bucket.weight {
                 Weight::Constant(weight) => Some(weight),
-                Weight::Computed(node) => match self.eval(node)? {
-                    Value::Number(number) => weight(number),
-                    _ => None,
-                },
+                Weight::Computed(node) => {
+                    let value = self.eval(node)?;
+                    match self.view(&value) {
+                        View::Number(number) => weight(number),
+                        _ => None,
+                    }
+                }
             };
             let sum = weight.and_then(|weight| total.checked_add(weight)).filter(|sum| *sum <= MOST_WEIGHT);
             let (Some(weight), Some(sum)) = (weight, sum) else { return Ok(None) };
@@ -79,12 +98,19 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
     }
 
     fn pick(&mut self, fractional: &'a Fractional, position: Option<usize>) -> Outcome<'a> {
+        // A variant that is neither text, number nor boolean makes no sense, and flagd's evaluators look at all of them.
+        for bucket in fractional.buckets.iter().filter(|bucket| bucket.computed) {
+            let value = self.eval(bucket.variant)?;
+            if matches!(self.view(&value), View::Array(_) | View::List(_) | View::Object(_)) {
+                return Ok(Operand::Null);
+            }
+        }
         match position.and_then(|position| fractional.buckets.get(position)) {
             Some(bucket) => match self.snapshot.rules.node(bucket.variant) {
-                Node::Text(text) => Ok(Value::String(self.snapshot.text.get(text))),
+                Node::Text(text) => Ok(Operand::Text(self.snapshot.text.get(text))),
                 _ => self.eval(bucket.variant),
             },
-            None => Ok(Value::Null),
+            None => Ok(Operand::Null),
         }
     }
 }

@@ -1,17 +1,41 @@
 //! Evaluating a rule: a walk over its nodes that allocates nothing and reads an attribute only when it gets there.
 //!
 //! The semantics are those of JsonLogic as flagd's reference evaluator has it; where values are coerced, by
-//! ECMAScript's rules.
+//! ECMAScript's rules. What a rule builds (texts, lists) lies in the caller's [`Scratch`] until the evaluation ends.
+//! Work is bounded: every node and every item costs a step, and [`MOST_STEPS`] of them end in an error.
 
+mod arithmetic;
+mod bucket;
+mod cbor;
 mod coerce;
 mod fractional;
-pub(crate) use fractional::{MOST_WEIGHT, weight};
+mod iterate;
 mod murmur3;
+mod network;
+mod operand;
+mod operator;
+mod text;
+mod variable;
+mod version;
 
 use crate::flag::Flag;
 use crate::rule::{Arguments, Comparison, Node, NodeId};
 use crate::snapshot::Snapshot;
-use crate::value::{Attribute, Attributes, Value};
+use crate::value::{Attributes, Value};
+
+pub(crate) use bucket::WHOLE;
+pub(crate) use fractional::{MOST_WEIGHT, weight};
+pub(crate) use network::parse_network;
+pub(crate) use operand::Operand;
+use operand::{Span, View};
+use variable::Scope;
+pub(crate) use version::{parse as parse_version, parse_operator as parse_version_operator};
+
+/// The most steps of one evaluation, the prerequisites it leads to included: about a millisecond.
+pub(crate) const MOST_STEPS: u32 = 100_000;
+
+/// The most bytes of text, and the most items of lists, that one evaluation may build.
+pub(crate) const MOST_BUILT: usize = 65_536;
 
 /// The time of an evaluation: milliseconds since the unix epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,69 +57,152 @@ impl Timestamp {
 pub struct Scratch {
     /// Weights of the `fractional`s under way.
     weights: Vec<u32>,
+    /// Texts that the rule put together.
+    text: String,
+    /// Empty between evaluations; only the memory is kept.
+    items: Vec<Operand<'static>>,
 }
 
 /// Why a rule came to no result; the flag then evaluates to the error `GENERAL`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// A comparison of something that is not a number with a number.
+    /// Arithmetic with, or a comparison of, something that is not a number.
     NotANumber,
-    /// `in` something that has no members.
+    /// Items of something that has none.
     NotAList,
+    /// An operator got fewer arguments than it needs, or others than it takes.
+    Arguments,
+    /// The evaluation took too many steps or built too much.
+    TooMuchWork,
 }
 
-pub(crate) type Outcome<'a> = Result<Value<'a>, Fault>;
+pub(crate) type Outcome<'a> = Result<Operand<'a>, Fault>;
 
 /// One evaluation under way.
 pub(crate) struct Machine<'a, 's, A: ?Sized> {
-    pub(crate) snapshot: &'a Snapshot,
-    pub(crate) attributes: &'a A,
-    pub(crate) flag: &'a Flag,
-    pub(crate) now: Timestamp,
-    pub(crate) scratch: &'s mut Scratch,
+    snapshot: &'a Snapshot,
+    attributes: &'a A,
+    flag: &'a Flag,
+    now: Timestamp,
+    scratch: &'s mut Scratch,
+    /// Items of lists, and arguments of operators, as a stack.
+    items: Vec<Operand<'a>>,
+    scope: Scope<'a>,
+    steps: u32,
 }
 
-impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
+impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
+    pub(crate) fn new(
+        snapshot: &'a Snapshot,
+        attributes: &'a A,
+        flag: &'a Flag,
+        now: Timestamp,
+        scratch: &'s mut Scratch,
+    ) -> Self {
+        scratch.text.clear();
+        scratch.weights.clear();
+        let steps = MOST_STEPS;
+        Self { snapshot, attributes, flag, now, scratch, items: Vec::new(), scope: Scope::Root, steps }
+    }
+
+    /// Evaluates a rule and hands its result to `read`, which can look at what was built.
+    pub(crate) fn run<T>(
+        mut self,
+        rule: NodeId,
+        read: impl FnOnce(&Self, Operand<'a>) -> T,
+    ) -> Result<T, Fault> {
+        let result = self.eval(rule).map(|value| read(&self, value));
+        if self.items.capacity() > 0 {
+            self.scratch.items = recycle(std::mem::take(&mut self.items));
+        }
+        result
+    }
+
     /// The value of a node. Recursion is bounded by the depth that compiling allows.
-    pub(crate) fn eval(&mut self, id: NodeId) -> Outcome<'a> {
+    fn eval(&mut self, id: NodeId) -> Outcome<'a> {
+        self.charge(1)?;
         let snapshot = self.snapshot;
         Ok(match snapshot.rules.node(id) {
-            Node::Null | Node::Misuse => Value::Null,
-            Node::Bool(value) => Value::Bool(value),
-            Node::Number(value) => Value::Number(value),
-            Node::Text(text) => Value::String(snapshot.text.get(text)),
+            Node::Null | Node::Misuse => Operand::Null,
+            Node::Bool(value) => Operand::Bool(value),
+            Node::Number(value) => Operand::Number(value),
+            Node::Text(text) => Operand::Text(snapshot.text.get(text)),
             Node::Constant(index) => {
-                snapshot.rules.constants.get(index as usize).map_or(Value::Null, Value::from)
+                snapshot.rules.constants.get(index as usize).map_or(Operand::Null, Operand::from)
             }
+            Node::List(arguments) => Operand::List(self.arguments(arguments)?),
             Node::Attribute(index) => self.attribute(index),
-            Node::FlagKey => Value::String(snapshot.text.get(self.flag.key)),
-            Node::Timestamp => Value::Number(self.now.unix_seconds() as f64),
+            Node::Member(path) => self.member(snapshot.text.get(path)),
+            Node::Whole => self.attributes.whole().into(),
+            Node::Computed(path) => self.computed(path)?,
+            Node::FlagKey => Operand::Text(snapshot.text.get(self.flag.key)),
+            Node::Timestamp => Operand::Number(self.now.unix_seconds() as f64),
             Node::Or0(value, default) => match self.eval(value)? {
-                Value::Null => self.eval(default)?,
+                Operand::Null => self.eval(default)?,
                 value => value,
             },
             Node::If(arguments) => self.branch(arguments)?,
             Node::And(arguments) => self.until(arguments, false)?,
             Node::Or(arguments) => self.until(arguments, true)?,
-            Node::Not(inner) => Value::Bool(!coerce::truthy(self.eval(inner)?)),
-            Node::Truthy(inner) => Value::Bool(coerce::truthy(self.eval(inner)?)),
-            Node::Compare(comparison, arguments) => Value::Bool(self.compare(comparison, arguments)?),
-            Node::In(needle, haystack) => Value::Bool(self.contains(needle, haystack)?),
-            Node::OneOf(needle, texts) => Value::Bool(self.one_of(needle, texts)?),
+            Node::Not(inner) => Operand::Bool(!self.truth(inner)?),
+            Node::Truthy(inner) => Operand::Bool(self.truth(inner)?),
+            Node::Compare(comparison, arguments) => Operand::Bool(self.compare(comparison, arguments)?),
+            Node::In(needle, haystack) => Operand::Bool(self.contains(needle, haystack)?),
+            Node::OneOf(needle, texts) => Operand::Bool(self.one_of(needle, texts)?),
             Node::StartsWith(text, affix) => {
                 self.affix(text, affix, |text, affix| text.starts_with(affix))?
             }
             Node::EndsWith(text, affix) => self.affix(text, affix, |text, affix| text.ends_with(affix))?,
+            Node::Operator(operator, arguments) => self.operator(operator, arguments)?,
+            Node::Spread(operator, value) => self.spread(operator, value)?,
+            Node::Map(list, body) => self.map(list, body)?,
+            Node::Filter(list, body) => self.filter(list, body)?,
+            Node::All(list, body) => Operand::Bool(self.all(list, body)?),
+            Node::Some(list, body) => Operand::Bool(self.some(list, body)?),
+            Node::None(list, body) => Operand::Bool(!self.some(list, body)?),
+            Node::Reduce(arguments) => self.reduce(arguments)?,
+            Node::Version(version, index) => self.version(version, index)?,
             Node::Fractional(index) => self.fractional(index)?,
-            // Lists are constants or stand inside `in`; compiling refuses others.
-            Node::List(_) => Value::Null,
+            Node::Split(index) => self.split(index)?,
+            Node::Ramp(index) => self.ramp(index)?,
+            Node::Prerequisite(index) => self.prerequisite(index)?,
+            Node::Cidr(address, index) => self.cidr(address, index)?,
+            Node::Matches(text, index) => self.matches(text, index)?,
         })
     }
 
-    fn attribute(&self, index: u32) -> Value<'a> {
-        let Some(attribute) = self.snapshot.rules.attributes.get(index as usize) else { return Value::Null };
-        let path = self.snapshot.text.get(attribute.path);
-        self.attributes.get(Attribute { path, index: Some(index), head_hash: attribute.head_hash })
+    /// Takes steps off what is left.
+    fn charge(&mut self, steps: usize) -> Result<(), Fault> {
+        match u32::try_from(steps).ok().and_then(|steps| self.steps.checked_sub(steps)) {
+            Some(left) => {
+                self.steps = left;
+                Ok(())
+            }
+            None => Err(Fault::TooMuchWork),
+        }
+    }
+
+    /// A value as operators look at it.
+    fn view<'t>(&'t self, value: &Operand<'t>) -> View<'t> {
+        match *value {
+            Operand::Null => View::Null,
+            Operand::Bool(value) => View::Bool(value),
+            Operand::Number(value) => View::Number(value),
+            Operand::Text(text) => View::Text(text),
+            Operand::Json(json) => View::from(json),
+            Operand::Built(span) => View::Text(self.built(span)),
+            Operand::List(span) => View::List(span.of(&self.items)),
+        }
+    }
+
+    fn built(&self, span: Span) -> &str {
+        let start = span.start as usize;
+        self.scratch.text.get(start..start.saturating_add(span.len as usize)).unwrap_or_default()
+    }
+
+    fn truth(&mut self, id: NodeId) -> Result<bool, Fault> {
+        let value = self.eval(id)?;
+        Ok(coerce::truthy(self.view(&value)))
     }
 
     /// `if`: conditions and results in turn, then what holds otherwise.
@@ -103,20 +210,20 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
         let mut pairs = self.snapshot.rules.arguments(arguments).chunks_exact(2);
         for pair in pairs.by_ref() {
             if let [condition, result] = pair
-                && coerce::truthy(self.eval(*condition)?)
+                && self.truth(*condition)?
             {
                 return self.eval(*result);
             }
         }
-        pairs.remainder().first().map_or(Ok(Value::Null), |otherwise| self.eval(*otherwise))
+        pairs.remainder().first().map_or(Ok(Operand::Null), |otherwise| self.eval(*otherwise))
     }
 
     /// `and`, `or`: the first value whose truth is `stop`, else the last.
     fn until(&mut self, arguments: Arguments, stop: bool) -> Outcome<'a> {
-        let mut last = Value::Null;
+        let mut last = Operand::Null;
         for argument in self.snapshot.rules.arguments(arguments) {
             last = self.eval(*argument)?;
-            if coerce::truthy(last) == stop {
+            if coerce::truthy(self.view(&last)) == stop {
                 break;
             }
         }
@@ -129,7 +236,7 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
         let mut left = self.eval(*first)?;
         for argument in rest {
             let right = self.eval(*argument)?;
-            if !coerce::compare(comparison, left, right)? {
+            if !coerce::compare(comparison, self.view(&left), self.view(&right))? {
                 return Ok(false);
             }
             left = right;
@@ -139,19 +246,21 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
 
     fn contains(&mut self, needle: NodeId, haystack: NodeId) -> Result<bool, Fault> {
         let needle = self.eval(needle)?;
-        if let Node::List(items) = self.snapshot.rules.node(haystack) {
-            for item in self.snapshot.rules.arguments(items) {
-                if coerce::same(needle, self.eval(*item)?) {
-                    return Ok(true);
-                }
-            }
-            return Ok(false);
-        }
-        coerce::contains(needle, self.eval(haystack)?)
+        let haystack = self.eval(haystack)?;
+        self.charge(match self.view(&haystack) {
+            View::Text(text) => text.len() / 64,
+            View::Array(items) => items.len(),
+            View::List(items) => items.len(),
+            _ => 0,
+        })?;
+        coerce::contains(self, &needle, &haystack)
     }
 
+    /// `in` a list of constant texts.
     fn one_of(&mut self, needle: NodeId, texts: Arguments) -> Result<bool, Fault> {
-        let Value::String(needle) = self.eval(needle)? else { return Ok(false) };
+        let needle = self.eval(needle)?;
+        self.charge(texts.len as usize / 4)?;
+        let View::Text(needle) = self.view(&needle) else { return Ok(false) };
         let snapshot = self.snapshot;
         let is_needle = |id: &NodeId| match snapshot.rules.node(*id) {
             Node::Text(text) => snapshot.text.get(text) == needle,
@@ -162,9 +271,44 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
 
     fn affix(&mut self, text: NodeId, affix: NodeId, test: fn(&str, &str) -> bool) -> Outcome<'a> {
         let (text, affix) = (self.eval(text)?, self.eval(affix)?);
-        Ok(match (text, affix) {
-            (Value::String(text), Value::String(affix)) => Value::Bool(test(text, affix)),
-            _ => Value::Null,
+        Ok(match (self.view(&text), self.view(&affix)) {
+            (View::Text(text), View::Text(affix)) => Operand::Bool(test(text, affix)),
+            _ => Operand::Null,
         })
     }
+
+    /// The name of the variant that a result means: a string itself, anything else by its text.
+    pub(crate) fn with_name<T>(&self, value: Operand<'a>, read: impl FnOnce(&str) -> T) -> Option<T> {
+        match self.view(&value) {
+            View::Null => None,
+            View::Text(text) => Some(read(text)),
+            View::Bool(true) => Some(read("true")),
+            View::Bool(false) => Some(read("false")),
+            View::Number(number) => Some(read(ryu_js::Buffer::new().format(number))),
+            // ECMAScript writes an array as its items with commas; one item alone may name a variant.
+            View::Array([item]) => self.with_name(Operand::from(item), read),
+            View::List([item]) => self.with_name(*item, read),
+            View::Array(_) | View::List(_) | View::Object(_) => Some(read("")),
+        }
+    }
+
+    /// An attribute of the evaluation context as a value.
+    fn attribute(&self, index: u32) -> Operand<'a> {
+        let Some(attribute) = self.snapshot.rules.attributes.get(index as usize) else {
+            return Operand::Null;
+        };
+        let path = self.snapshot.text.get(attribute.path);
+        let attribute = crate::value::Attribute { path, index: Some(index), head_hash: attribute.head_hash };
+        match self.attributes.get(attribute) {
+            Value::String(text) => Operand::Text(text),
+            value => value.into(),
+        }
+    }
+}
+
+/// Keeps a list's memory for values of another lifetime. The list is emptied first, so that no value is carried over;
+/// collecting into the same memory is what the standard library does for equal layouts.
+fn recycle<'b>(mut items: Vec<Operand<'_>>) -> Vec<Operand<'b>> {
+    items.clear();
+    items.into_iter().map(|_| Operand::Null).collect()
 }

@@ -3,6 +3,7 @@
 
 mod duration;
 mod names;
+mod reserved;
 
 pub(crate) use duration::parse as parse_duration;
 pub(crate) use names::is_token;

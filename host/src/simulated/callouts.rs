@@ -28,8 +28,8 @@ pub(super) struct CalloutBook {
     pub(super) without_endpoints: BTreeSet<Vec<u8>>,
     pub(super) pending: Vec<Pending>,
     pub(super) made: u64,
-    /// Counted for each root context of its own, as in Envoy: two root contexts of one VM get the same tokens.
-    tokens: BTreeMap<RootId, u32>,
+    /// The last token of each VM. As in Envoy, they are unique in a VM, and VMs count for themselves.
+    tokens: BTreeMap<u32, u32>,
 }
 
 impl CalloutBook {
@@ -55,7 +55,7 @@ impl Callouts for World {
             return Err(Status::InternalFailure);
         }
         let token = {
-            let last = book.tokens.entry(root).or_default();
+            let last = book.tokens.entry(root.vm).or_default();
             *last += 1;
             *last
         };

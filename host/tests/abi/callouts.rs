@@ -161,23 +161,22 @@ fn a_request_waits_for_the_answer_of_a_callout() {
 }
 
 #[test]
-fn each_root_context_counts_its_own_tokens() {
+fn tokens_are_unique_in_a_vm_and_every_vm_counts_for_itself() {
     let proxy = SimulatedProxy::new(&module(CALLS));
     proxy.add_cluster("up");
     let vm = proxy.start_vm("").unwrap();
-    let roots = [vm.configure("old").unwrap().root(), vm.configure("new").unwrap().root()];
+    let mut roots = vec![vm.configure("old").unwrap().root(), vm.configure("new").unwrap().root()];
+    let other = proxy.start_vm("").unwrap();
+    roots.push(other.configure("old").unwrap().root());
     proxy.advance(SECOND).unwrap();
     let callouts = proxy.callouts();
     assert_eq!(callouts.iter().map(|callout| callout.root().context).collect::<Vec<_>>(), roots);
-    proxy.clear_logs();
-    for callout in callouts {
+    let tokens = callouts.into_iter().map(|callout| {
+        proxy.clear_logs();
         callout.answer(200).unwrap();
-        assert_eq!(
-            said(&proxy)[0],
-            "number 0001",
-            "as in Envoy, where a guest must not take them for unique"
-        );
-    }
+        said(&proxy)[0].clone()
+    });
+    assert_eq!(tokens.collect::<Vec<_>>(), ["number 0001", "number 0002", "number 0001"]);
 }
 
 #[test]

@@ -1,0 +1,72 @@
+//! Our own operators without buckets: `flag`, `cidr`, `matches`.
+
+use regex_lite::RegexBuilder;
+use serde_json::Value;
+
+use super::{Compiled, RuleCompiler, problem};
+use crate::eval::parse_network;
+use crate::json::Path;
+use crate::rule::{Node, Prerequisite};
+
+/// The largest compiled pattern, in bytes: it bounds what a match can cost.
+const MOST_PATTERN: usize = 1 << 15;
+
+/// The most networks of one `cidr`.
+const MOST_NETWORKS: usize = 10_000;
+
+impl RuleCompiler<'_> {
+    /// `flag`: another flag's variant.
+    pub(super) fn prerequisite(&mut self, values: &[Value], path: &Path<'_>) -> Compiled<Node> {
+        match values {
+            [Value::String(key)] => {
+                let (asker, key) = (self.texts.intern(self.flag), self.texts.intern(key));
+                self.rules.prerequisites.push(Prerequisite { asker, key, flag: None });
+                Ok(Node::Prerequisite((self.rules.prerequisites.len() - 1) as u32))
+            }
+            _ => problem(path, "must be the key of a flag"),
+        }
+    }
+
+    /// `cidr`: an address and one or more networks.
+    pub(super) fn cidr(&mut self, values: &[Value], path: &Path<'_>, depth: usize) -> Compiled<Node> {
+        let [address, networks] = values else {
+            return problem(path, "`cidr` needs an address and a network, or an array of networks");
+        };
+        let listed = match networks {
+            Value::Array(networks) => networks.as_slice(),
+            network => std::slice::from_ref(network),
+        };
+        if listed.len() > MOST_NETWORKS {
+            return problem(&path.index(1), format!("more than {MOST_NETWORKS} networks"));
+        }
+        let mut compiled = Vec::with_capacity(listed.len());
+        for network in listed {
+            match network.as_str().and_then(parse_network) {
+                Some(network) => compiled.push(network),
+                None => {
+                    return problem(
+                        &path.index(1),
+                        format!("{network} is no network such as \"10.0.0.0/8\" or \"2001:db8::/32\""),
+                    );
+                }
+            }
+        }
+        let address = self.rule(address, &path.index(0), depth + 1)?;
+        self.rules.networks.push(compiled.into());
+        Ok(Node::Cidr(address, (self.rules.networks.len() - 1) as u32))
+    }
+
+    /// `matches`: a text and a pattern.
+    pub(super) fn matches(&mut self, values: &[Value], path: &Path<'_>, depth: usize) -> Compiled<Node> {
+        let [text, Value::String(pattern)] = values else {
+            return problem(path, "`matches` needs a text and a pattern, a string");
+        };
+        let compiled = match RegexBuilder::new(pattern).size_limit(MOST_PATTERN).build() {
+            Ok(compiled) => compiled,
+            Err(error) => return problem(&path.index(1), format!("`{pattern}` is no pattern: {error}")),
+        };
+        let text = self.rule(text, &path.index(0), depth + 1)?;
+        self.rules.patterns.push(compiled);
+        Ok(Node::Matches(text, (self.rules.patterns.len() - 1) as u32))
+    }
+}
