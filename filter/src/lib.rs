@@ -1,7 +1,7 @@
 //! The proxy-wasm module: it fetches the document, decides every request by it, and tells the upstream.
 //!
 //! Rules are `turquoise-core`'s; what is here is the proxy's side: headers, cookies, callouts, metrics. Nothing in this
-//! crate may panic, since a panic kills the proxy's VM: [`host`] wraps every call, and lints deny the rest.
+//! crate may panic, since a panic kills the proxy's VM: `host` wraps every call, and lints deny the rest.
 
 #![cfg_attr(
     not(test),
