@@ -20,8 +20,10 @@ mod exchange;
 mod host;
 mod live;
 mod metrics;
+mod plugin;
 mod request;
 mod root;
+mod shared;
 mod source;
 
 /// Private, so that the function which the SDK's macro writes needs no documentation.

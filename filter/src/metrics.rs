@@ -100,6 +100,10 @@ impl DocumentMetrics {
         host::record(self.generation, generation);
     }
 
+    pub(crate) fn generation(&self, generation: u64) {
+        host::record(self.generation, generation);
+    }
+
     /// How long ago the source last confirmed what is in force.
     pub(crate) fn age(&self, seconds: u64) {
         host::record(self.age, seconds);

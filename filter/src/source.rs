@@ -4,16 +4,32 @@ use turquoise_core::Source;
 
 use crate::host::{self, Buffer, CalloutError, Map};
 
-/// Answers later than this after their timeout never come: the proxy lost them (a canary VM's never return).
+/// Answers later than this after their timeout never come: the proxy lost them.
 const GRACE_MILLISECONDS: u64 = 1000;
+
+/// However often fetching failed, it is tried again after so long, in milliseconds, or after the interval if that is
+/// longer.
+const LONGEST_BACKOFF_MILLISECONDS: u64 = 10_000;
 
 /// A source that is being polled.
 #[derive(Debug, Default)]
 pub(crate) struct Poller {
-    /// The callout under way, and when it is given up.
-    pending: Option<(u32, u64)>,
+    pending: Option<Pending>,
+    /// Not before this time, in milliseconds.
+    next: u64,
+    /// How often fetching has failed since it last succeeded.
+    failures: u32,
     /// The ETag of the last document that came, refused or not: the same one need not come again.
     etag: Option<String>,
+}
+
+/// A callout under way.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    token: u32,
+    since: u64,
+    /// When it is given up.
+    until: u64,
 }
 
 /// What an answer brought.
@@ -29,12 +45,17 @@ pub(crate) enum Answer {
     Failed(String),
 }
 
+fn milliseconds(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 impl Poller {
-    /// Asks for the document, unless an answer is still awaited.
+    /// Asks for the document, unless an answer is awaited or it is too early.
     pub(crate) fn poll(&mut self, source: &Source, now: u64) -> Result<(), String> {
-        if self.pending.is_some_and(|(_, until)| now < until) {
+        if self.pending.is_some_and(|pending| now < pending.until) || now < self.next {
             return Ok(());
         }
+        let wait = source.long_poll.map(|wait| format!("wait={}", wait.as_secs().max(1)));
         let authority = source.authority.as_deref().unwrap_or(&source.cluster);
         let mut headers = vec![
             (":method", "GET"),
@@ -45,16 +66,20 @@ impl Poller {
         ];
         if let Some(etag) = &self.etag {
             headers.push(("if-none-match", etag));
+            // Without an ETag there is nothing that the source could wait for to change.
+            headers.extend(wait.as_deref().map(|wait| ("prefer", wait)));
         }
         headers.extend(source.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        match host::callout(&source.cluster, headers, source.timeout) {
+        let timeout = source.timeout.saturating_add(source.long_poll.unwrap_or_default());
+        match host::callout(&source.cluster, headers, timeout) {
             Ok(token) => {
-                let timeout = u64::try_from(source.timeout.as_millis()).unwrap_or(u64::MAX);
-                self.pending = Some((token, now.saturating_add(timeout).saturating_add(GRACE_MILLISECONDS)));
+                let until = now.saturating_add(milliseconds(timeout)).saturating_add(GRACE_MILLISECONDS);
+                self.pending = Some(Pending { token, since: now, until });
                 Ok(())
             }
             Err(error) => {
                 self.pending = None;
+                self.back_off(source, now);
                 let cluster = &source.cluster;
                 Err(match error {
                     CalloutError::UnknownCluster => {
@@ -70,29 +95,65 @@ impl Poller {
         }
     }
 
-    /// Reads the answer to the callout `token`.
-    pub(crate) fn answer(&mut self, token: u32, headers: usize) -> Answer {
-        if self.pending.is_none_or(|(pending, _)| pending != token) {
+    /// Reads the answer to the callout `token`, and settles when to ask next.
+    pub(crate) fn answer(&mut self, source: &Source, token: u32, headers: usize, now: u64) -> Answer {
+        let Some(pending) = self.pending.take_if(|pending| pending.token == token) else {
             return Answer::Unknown;
-        }
-        self.pending = None;
-        if headers == 0 {
-            return Answer::Failed("the answer broke off or was too large".to_owned());
-        }
-        let headers = host::headers(Map::CalloutResponse);
-        match headers.get(":status").unwrap_or_default() {
-            b"200" => {
-                let etag =
-                    headers.get("etag").and_then(|etag| std::str::from_utf8(etag).ok()).map(str::to_owned);
-                Answer::Document(host::buffer(Buffer::CalloutBody), etag)
+        };
+        let answer = read_answer(headers);
+        match &answer {
+            Answer::Failed(_) => self.back_off(source, now),
+            _ => {
+                self.failures = 0;
+                // A source that waited has shown that it can; one that answers at once is asked at intervals.
+                let waited = source
+                    .long_poll
+                    .is_some_and(|wait| now.saturating_sub(pending.since) >= milliseconds(wait) / 2);
+                let changed = source.long_poll.is_some() && matches!(answer, Answer::Document(..));
+                self.next = if waited || changed {
+                    now
+                } else {
+                    pending.since.saturating_add(milliseconds(source.interval))
+                };
             }
-            b"304" => Answer::NotModified,
-            status => Answer::Failed(format!("it answered with status {}", String::from_utf8_lossy(status))),
         }
+        answer
     }
 
-    /// Remembers the ETag of a document that came.
-    pub(crate) fn received(&mut self, etag: Option<String>) {
+    /// Twice as long after each failure, and a random part of it, so that a fleet does not ask in step.
+    fn back_off(&mut self, source: &Source, now: u64) {
+        let interval = milliseconds(source.interval);
+        let longest = LONGEST_BACKOFF_MILLISECONDS.max(interval);
+        let wait = interval.saturating_mul(1 << self.failures.min(16)).min(longest);
+        self.failures = self.failures.saturating_add(1);
+        let mut random = [0u8; 1];
+        // Without randomness the longest wait does.
+        let part = getrandom::fill(&mut random).map_or(u64::from(u8::MAX), |()| u64::from(random[0]));
+        self.next = now.saturating_add(wait / 2).saturating_add(wait / 2 * part / 255);
+    }
+
+    /// Remembers the ETag of a document that came, or that another VM fetched.
+    pub(crate) fn set_etag(&mut self, etag: Option<String>) {
         self.etag = etag;
+    }
+
+    /// Forgets the callout under way: its answer does not matter any more.
+    pub(crate) fn abandon(&mut self) {
+        self.pending = None;
+    }
+}
+
+fn read_answer(headers: usize) -> Answer {
+    if headers == 0 {
+        return Answer::Failed("the answer broke off or was too large".to_owned());
+    }
+    let headers = host::headers(Map::CalloutResponse);
+    match headers.get(":status").unwrap_or_default() {
+        b"200" => {
+            let etag = headers.get("etag").and_then(|etag| std::str::from_utf8(etag).ok()).map(str::to_owned);
+            Answer::Document(host::buffer(Buffer::CalloutBody), etag)
+        }
+        b"304" => Answer::NotModified,
+        status => Answer::Failed(format!("it answered with status {}", String::from_utf8_lossy(status))),
     }
 }

@@ -50,6 +50,9 @@ fn build() -> PathBuf {
     target.join("wasm32-wasip1/wasm/turquoise_filter.wasm")
 }
 
+/// Nothing is fetched before the first tick, which comes so soon.
+pub const FIRST_TICK: Duration = Duration::from_millis(10);
+
 /// A boolean flag that is on for targeting keys and e-mail addresses of example.com, a release flag that sends testers
 /// to green, and a gated route.
 pub fn document() -> Value {
@@ -123,7 +126,9 @@ impl Running {
         let vm = proxy.start_vm("").expect("the VM starts");
         let plugin = vm.configure(configuration.to_string()).expect("no trap");
         assert!(plugin.accepted(), "{:?}", proxy.logs());
-        Self { proxy, vm, plugin }
+        let running = Self { proxy, vm, plugin };
+        running.advance(FIRST_TICK);
+        running
     }
 
     /// A request up to where the proxy would send it on.

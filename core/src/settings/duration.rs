@@ -32,6 +32,16 @@ pub(super) fn at_least_10_ms<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
     Ok(duration)
 }
 
+/// Whole seconds, from 1 s to an hour: what `Prefer: wait` can say.
+pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let duration = parse(&text).filter(|duration| duration.subsec_nanos() == 0);
+    match duration.filter(|duration| (1..=3600).contains(&duration.as_secs())) {
+        Some(duration) => Ok(Some(duration)),
+        None => Err(D::Error::custom(format!("`{text}` must be whole seconds from 1s to 1h, such as `30s`"))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,14 +2,15 @@
 //! the release manager's, and whoever decides requests (the filter, the command line) reads it here.
 
 mod duration;
+mod error;
 mod names;
 mod reserved;
 
 pub(crate) use duration::parse as parse_duration;
+pub use error::SettingsError;
 pub(crate) use names::is_token;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -87,6 +88,10 @@ pub struct Source {
     /// How long a request may take.
     #[serde(default = "default_timeout", deserialize_with = "duration::at_least_10_ms")]
     pub timeout: Duration,
+    /// How long the source may wait for something newer before it answers (`Prefer: wait`, RFC 7240); without it the
+    /// source is polled.
+    #[serde(default, deserialize_with = "duration::seconds")]
+    pub long_poll: Option<Duration>,
     /// More headers to send, such as `authorization`.
     #[serde(default, deserialize_with = "names::headers")]
     pub headers: BTreeMap<String, String>,
@@ -172,18 +177,6 @@ fn default_flag_header() -> String {
     "x-turquoise-flags".to_owned()
 }
 
-/// A configuration that cannot be used: where, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SettingsError(String);
-
-impl fmt::Display for SettingsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for SettingsError {}
-
 impl Settings {
     /// Reads a configuration. Unknown keys are errors; an empty configuration has every default.
     ///
@@ -191,14 +184,12 @@ impl Settings {
     /// When it is not JSON, has an unknown key or a value that is not allowed: the message names the key and what is
     /// allowed.
     pub fn parse(configuration: &[u8]) -> Result<Self, SettingsError> {
-        let json = if configuration.trim_ascii().is_empty() { b"{}" } else { configuration };
-        let mut deserializer = serde_json::Deserializer::from_slice(json);
-        let settings = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-            let path = error.path().to_string();
-            let path = if path == "." { "$".to_owned() } else { format!("$.{path}") };
-            SettingsError(format!("plugin configuration, {path}: {}", error.inner()))
-        })?;
-        deserializer.end().map_err(|error| SettingsError(format!("plugin configuration: {error}")))?;
+        let text = std::str::from_utf8(configuration).map_err(|error| SettingsError::not_text(&error))?;
+        let text = if text.trim_ascii().is_empty() { "{}" } else { text };
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let settings = serde_path_to_error::deserialize(&mut deserializer)
+            .map_err(|error| SettingsError::of(text, Some(error.path()), error.inner()))?;
+        deserializer.end().map_err(|error| SettingsError::of(text, None, &error))?;
         Ok(settings)
     }
 }

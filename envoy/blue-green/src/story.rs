@@ -70,7 +70,7 @@ impl Demo {
             "Envoy",
             &format!("http://{}, {WORKERS} workers, admin http://{}", addresses.shop, addresses.admin),
         );
-        report.line("document", &format!("{}, fetched every 200 ms", document.path().display()));
+        report.line("document", &format!("{}, fetched by long polling", document.path().display()));
         let load =
             format!("{RATE} requests a second by {} users, {CONNECTIONS} connections", thousands(USERS));
         report.line("load", &format!("{load}; and one tester"));

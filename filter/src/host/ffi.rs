@@ -66,6 +66,9 @@ unsafe extern "C" {
         value_size: usize,
         cas: u32,
     ) -> u32;
+    fn proxy_register_shared_queue(name: *const u8, name_size: usize, id: *mut u32) -> u32;
+    fn proxy_enqueue_shared_queue(id: u32, value: *const u8, value_size: usize) -> u32;
+    fn proxy_dequeue_shared_queue(id: u32, data: *mut *mut u8, size: *mut usize) -> u32;
 }
 
 /// Takes over the bytes that a call returned by pointer.
@@ -187,4 +190,21 @@ pub(super) fn set_shared_data(key: &str, value: &[u8], cas: u32) -> bool {
     // SAFETY: see `log`.
     let status = unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) };
     status == OK
+}
+
+pub(super) fn register_queue(name: &str) -> Option<u32> {
+    let mut id = 0;
+    // SAFETY: see `log`; `id` outlives the call.
+    let status = unsafe { proxy_register_shared_queue(name.as_ptr(), name.len(), &raw mut id) };
+    (status == OK).then_some(id)
+}
+
+pub(super) fn enqueue(id: u32, value: &[u8]) {
+    // SAFETY: see `log`.
+    unsafe { proxy_enqueue_shared_queue(id, value.as_ptr(), value.len()) };
+}
+
+pub(super) fn dequeue(id: u32) -> Option<Vec<u8>> {
+    // SAFETY: see `header_map`.
+    returned(|data, size| unsafe { proxy_dequeue_shared_queue(id, data, size) })
 }

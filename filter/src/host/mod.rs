@@ -137,6 +137,21 @@ pub(crate) fn set_shared_data(key: &str, value: &[u8], cas: u32) -> bool {
     ffi::set_shared_data(key, value, cas)
 }
 
+/// A queue of our own, by which other VMs wake this one; none where the proxy has no queues.
+pub(crate) fn register_queue(name: &str) -> Option<u32> {
+    ffi::register_queue(name)
+}
+
+/// Wakes the VM that registered this queue, if it still lives.
+pub(crate) fn wake(queue: u32) {
+    ffi::enqueue(queue, b"!");
+}
+
+/// Takes out everything that lies in a queue.
+pub(crate) fn drain(queue: u32) {
+    while ffi::dequeue(queue).is_some() {}
+}
+
 /// Sends a GET request by the proxy's `cluster`. The token comes back with the answer.
 pub(crate) fn callout(
     cluster: &str,

@@ -13,6 +13,11 @@ impl SimulatedProxy {
         self.world().get_shared_data(key.as_bytes()).ok().map(|(value, _)| value)
     }
 
+    /// The keys of all shared values, in order, with what is not UTF-8 replaced.
+    pub fn shared_data_keys(&self) -> Vec<String> {
+        self.world().shared_data_keys()
+    }
+
     /// Overwrites a shared value, as another VM might.
     pub fn set_shared_data(&self, key: &str, value: impl AsRef<[u8]>) {
         let overwritten = self.world().set_shared_data(key.as_bytes(), value.as_ref(), 0);

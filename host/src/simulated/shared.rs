@@ -42,6 +42,10 @@ impl World {
     fn next_cas(shared: &BTreeMap<Vec<u8>, SharedValue>) -> u32 {
         shared.values().map(|value| value.cas).max().unwrap_or(0) + 1
     }
+
+    pub(super) fn shared_data_keys(&self) -> Vec<String> {
+        self.shared.borrow().keys().map(|key| String::from_utf8_lossy(key).into_owned()).collect()
+    }
 }
 
 impl SharedData for World {

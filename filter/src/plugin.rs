@@ -1,0 +1,280 @@
+//! One plugin configuration at work: the document in force, and how a newer one takes its place.
+//!
+//! One VM of the proxy leads: it asks the source, compiles what comes, and makes it known in shared data. The others are
+//! woken by their queues, or look at their next tick, and compile it in turn. Who leads hardly matters: when the leader
+//! is gone, its lease ends and another VM takes it.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use turquoise_core::{CompileError, Settings, Severity, fingerprint};
+
+use crate::host::{self, LogLevel};
+use crate::live::Live;
+use crate::metrics::{DocumentMetrics, FetchResult};
+use crate::shared::{Meta, Shared};
+use crate::source::{Answer, Poller};
+
+/// How many problems of one document are logged; `turquoise validate` shows all of them.
+const MOST_LOGGED: usize = 10;
+
+/// The first tick comes so soon. Nothing is fetched before it: a proxy configures a VM that it then drops without ever
+/// ticking, and the lease must not go to that one.
+const FIRST_TICK: Duration = Duration::from_millis(10);
+
+/// The longest time between two ticks: leases are renewed and looked at then.
+const LONGEST_TICK: Duration = Duration::from_secs(1);
+
+/// How often a member says that it is still there, in milliseconds.
+const REJOIN_MILLISECONDS: u64 = 20_000;
+
+/// A configuration that was accepted.
+pub(crate) struct Plugin {
+    settings: Rc<Settings>,
+    pub(crate) live: Rc<Live>,
+    metrics: DocumentMetrics,
+    /// Where its documents come from, if it fetches any.
+    feed: Option<Feed>,
+    /// What was last logged as wrong, so that it is said once and not at every poll.
+    trouble: Option<String>,
+}
+
+/// A VM's part in fetching.
+struct Feed {
+    shared: Shared,
+    poller: Poller,
+    /// This VM, among those that may hold the lease.
+    me: u64,
+    leads: bool,
+    /// The queue by which others wake this VM.
+    queue: Option<u32>,
+    started: bool,
+    /// When the VM last said that it is there, in milliseconds.
+    joined: u64,
+    /// Since when the rules in force are unconfirmed, if the source never confirmed any: when the plugin started.
+    since: u64,
+    /// Whether what came last from the source was refused.
+    refused: bool,
+    /// The document that this VM would not have, so that it is not compiled at every tick.
+    declined: Option<u64>,
+}
+
+impl Plugin {
+    /// Reads the configuration and compiles the inlined document.
+    pub(crate) fn new(configuration: &[u8]) -> Result<Self, String> {
+        let settings = Rc::new(Settings::parse(configuration).map_err(|error| error.to_string())?);
+        let live = match &settings.document {
+            Some(document) => Live::compile(&settings, document.get().as_bytes())
+                .map_err(|error| format!("plugin configuration, the inlined `document`: {}", list(&error)))?,
+            None => Live::without_document(&settings),
+        };
+        log_problems(&live);
+        let feed = settings.source.as_ref().map(|source| {
+            let mut me = [0u8; 8];
+            // Without randomness all VMs take themselves for the same one, and each asks the source.
+            let _ = getrandom::fill(&mut me);
+            let source = format!("{}\n{:?}\n{}", source.cluster, source.authority, source.path);
+            host::set_tick_period(FIRST_TICK);
+            Feed {
+                shared: Shared::new(fingerprint(configuration), fingerprint(source.as_bytes())),
+                poller: Poller::default(),
+                me: u64::from_le_bytes(me) | 1,
+                leads: false,
+                queue: None,
+                started: false,
+                joined: 0,
+                since: host::now(),
+                refused: false,
+                declined: None,
+            }
+        });
+        let mut plugin =
+            Self { live: Rc::new(live), metrics: DocumentMetrics::new(), feed, trouble: None, settings };
+        plugin.metrics.generation(plugin.generation());
+        plugin.follow();
+        Ok(plugin)
+    }
+
+    /// The number of the document in force, as far as the proxy knows: the inlined one is the first.
+    fn generation(&self) -> u64 {
+        let shared = self.feed.as_ref().and_then(|feed| feed.shared.meta());
+        shared.map_or(u64::from(self.settings.document.is_some()), |meta| meta.generation)
+    }
+
+    pub(crate) fn tick(&mut self) {
+        let (Some(source), Some(feed)) = (&self.settings.source, &mut self.feed) else { return };
+        let now = host::now();
+        if !feed.started {
+            feed.started = true;
+            host::set_tick_period(source.interval.min(LONGEST_TICK));
+            feed.queue = host::register_queue(&format!("turquoise.{:016x}", feed.me));
+        }
+        if let Some(queue) = feed.queue
+            && now.saturating_sub(feed.joined) >= REJOIN_MILLISECONDS
+        {
+            feed.shared.join(queue, now);
+            feed.joined = now;
+        }
+        let led = std::mem::replace(&mut feed.leads, feed.shared.lead(feed.me, now));
+        match (led, feed.leads) {
+            (false, true) => feed.poller.set_etag(feed.shared.meta().and_then(|meta| meta.etag)),
+            (true, false) => feed.poller.abandon(),
+            _ => {}
+        }
+        self.follow();
+        self.poll(now);
+    }
+
+    /// Another VM says that there is something new.
+    pub(crate) fn woken(&mut self, queue: u32) {
+        host::drain(queue);
+        self.follow();
+    }
+
+    /// Who leads asks the source.
+    fn poll(&mut self, now: u64) {
+        let (Some(source), Some(feed)) = (&self.settings.source, &mut self.feed) else { return };
+        if !feed.leads {
+            return;
+        }
+        let confirmed = feed.shared.meta().map_or(feed.since, |meta| meta.confirmed);
+        self.metrics.age(now.saturating_sub(confirmed) / 1000);
+        if let Err(reason) = feed.poller.poll(source, now) {
+            self.failed(&reason);
+        }
+    }
+
+    /// Takes over the document that the proxy has, if this VM has another one.
+    fn follow(&mut self) {
+        let Some(feed) = &mut self.feed else { return };
+        let Some(meta) = feed.shared.meta() else { return };
+        if meta.fingerprint == self.live.snapshot.fingerprint() || feed.declined == Some(meta.fingerprint) {
+            return;
+        }
+        let Some(document) = feed.shared.document(&meta) else { return };
+        match Live::compile(&self.settings, &document) {
+            Ok(live) => self.swap(live, meta.generation),
+            Err(error) => {
+                feed.declined = Some(meta.fingerprint);
+                self.complain(format!(
+                    "the document that this proxy has was refused under this configuration: {}",
+                    list(&error)
+                ));
+            }
+        }
+    }
+
+    fn swap(&mut self, live: Live, generation: u64) {
+        self.live = Rc::new(live);
+        self.metrics.swapped(generation);
+    }
+
+    pub(crate) fn answered(&mut self, token: u32, headers: usize) {
+        let (Some(source), Some(feed)) = (&self.settings.source, &mut self.feed) else { return };
+        let now = host::now();
+        match feed.poller.answer(source, token, headers, now) {
+            Answer::Unknown => return,
+            Answer::NotModified => self.not_modified(now),
+            Answer::Failed(reason) => self.failed(&reason),
+            Answer::Document(document, etag) => self.received(&document, etag, now),
+        }
+        // With long polling, the next question follows at once.
+        self.poll(now);
+    }
+
+    fn received(&mut self, document: &[u8], etag: Option<String>, now: u64) {
+        let Some(feed) = &mut self.feed else { return };
+        feed.poller.set_etag(etag.clone());
+        let known = feed.shared.meta();
+        let new = fingerprint(document);
+        if known.as_ref().is_some_and(|meta| meta.fingerprint == new)
+            && self.live.snapshot.fingerprint() == new
+        {
+            feed.refused = false;
+            return self.not_modified(now);
+        }
+        match Live::compile(&self.settings, document) {
+            Ok(live) => {
+                log_problems(&live);
+                feed.refused = false;
+                let inlined = u64::from(self.settings.document.is_some());
+                let generation = known.map_or(inlined, |meta| meta.generation).saturating_add(1);
+                feed.shared.publish(document, &Meta { generation, fingerprint: new, confirmed: now, etag });
+                feed.shared.wake_others(feed.queue);
+                self.metrics.fetched(FetchResult::Updated);
+                self.swap(live, generation);
+                self.recovered();
+            }
+            Err(error) => {
+                feed.refused = true;
+                self.metrics.fetched(FetchResult::Refused);
+                self.complain(format!(
+                    "the document was refused, the one before stays in force: {}; `turquoise validate` shows more",
+                    list(&error)
+                ));
+            }
+        }
+    }
+
+    fn not_modified(&mut self, now: u64) {
+        self.metrics.fetched(FetchResult::NotModified);
+        let Some(feed) = &mut self.feed else { return };
+        // A source that still has what was refused confirms nothing.
+        if !feed.refused {
+            if let Some(meta) = feed.shared.meta() {
+                feed.shared.set_meta(&Meta { confirmed: now, ..meta });
+            }
+            self.recovered();
+        }
+    }
+
+    fn failed(&mut self, reason: &str) {
+        self.metrics.fetched(FetchResult::Failed);
+        self.complain(format!("the document could not be fetched, the one before stays in force: {reason}"));
+    }
+
+    fn recovered(&mut self) {
+        self.metrics.age(0);
+        if self.trouble.take().is_some() {
+            host::log(LogLevel::Info, "the source answers again, and its document is in force");
+        }
+    }
+
+    /// Logs what is wrong, once.
+    fn complain(&mut self, trouble: String) {
+        if self.trouble.as_ref() != Some(&trouble) {
+            host::log(LogLevel::Error, &trouble);
+            self.trouble = Some(trouble);
+        }
+    }
+
+    /// The configuration is drained: another one, or another VM, shall lead.
+    pub(crate) fn done(&mut self) {
+        if let Some(feed) = &mut self.feed
+            && feed.leads
+        {
+            feed.leads = false;
+            feed.shared.resign(feed.me);
+        }
+    }
+}
+
+/// The problems that refused a document, in one line.
+fn list(error: &CompileError) -> String {
+    let causes: Vec<_> = error.causes().take(MOST_LOGGED).map(ToString::to_string).collect();
+    match error.causes().count().saturating_sub(MOST_LOGGED) {
+        0 => causes.join("; "),
+        more => format!("{}; and {more} more", causes.join("; ")),
+    }
+}
+
+/// Logs what is wrong with a document that is in force all the same.
+fn log_problems(live: &Live) {
+    for problem in live.snapshot.problems().iter().take(MOST_LOGGED) {
+        let effect = match problem.severity {
+            Severity::Flag => "this flag evaluates to PARSE_ERROR: ",
+            _ => "",
+        };
+        host::log(LogLevel::Warn, &format!("in the document, {effect}{problem}"));
+    }
+}

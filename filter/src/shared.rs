@@ -1,0 +1,171 @@
+//! What the VMs of one proxy share about a source: who asks it, what it last said, and whom to wake.
+//!
+//! All of it lies in the proxy's shared data, so it outlives every VM: a new one starts from what the proxy already has.
+//! Numbers are 64 bits, little-endian. Changes are compare-and-swap: whoever loses a race reads again.
+
+use crate::host;
+
+/// How long a lease holds without being renewed, in milliseconds: how long a source goes unasked when its holder dies.
+pub(crate) const LEASE_MILLISECONDS: u64 = 3000;
+
+/// Members that were not seen for so long are forgotten, in milliseconds: their VMs are gone.
+const MEMBER_MILLISECONDS: u64 = 60_000;
+
+/// How often a change is tried against others before it is left to them.
+const TRIES: usize = 10;
+
+/// The keys of one source and one configuration.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// Who asks, and until when: for each configuration, since the one that drains must not hold back its successor.
+    lease: String,
+    /// Whom to wake when there is something new: for each configuration as well.
+    members: String,
+    /// What is known of the document, for every configuration with the same source.
+    meta: String,
+    /// The document itself.
+    document: String,
+}
+
+/// What is known of the document.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Meta {
+    /// Counts the documents that the proxy has had.
+    pub(crate) generation: u64,
+    /// The document's fingerprint.
+    pub(crate) fingerprint: u64,
+    /// When the source last confirmed it, in milliseconds since the epoch.
+    pub(crate) confirmed: u64,
+    pub(crate) etag: Option<String>,
+}
+
+fn number(bytes: &[u8], index: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(*bytes.get(index * 8..)?.first_chunk()?))
+}
+
+fn numbers(numbers: &[u64]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+}
+
+impl Meta {
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let etag = std::str::from_utf8(bytes.get(24..)?).ok()?;
+        Some(Self {
+            generation: number(bytes, 0)?,
+            fingerprint: number(bytes, 1)?,
+            confirmed: number(bytes, 2)?,
+            etag: Some(etag.to_owned()).filter(|etag| !etag.is_empty()),
+        })
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = numbers(&[self.generation, self.fingerprint, self.confirmed]);
+        bytes.extend_from_slice(self.etag.as_deref().unwrap_or_default().as_bytes());
+        bytes
+    }
+}
+
+impl Shared {
+    /// The keys for a configuration and its source, each by its fingerprint. What several VMs change gets its place
+    /// at once, while only the proxy's first VM runs: setting a value for the first time overwrites another's.
+    pub(crate) fn new(configuration: u64, source: u64) -> Self {
+        let shared = Self {
+            lease: format!("turquoise.{configuration:016x}.lease"),
+            members: format!("turquoise.{configuration:016x}.members"),
+            meta: format!("turquoise.{source:016x}.meta"),
+            document: format!("turquoise.{source:016x}.document"),
+        };
+        if host::shared_data(&shared.lease).0.is_none() {
+            host::set_shared_data(&shared.lease, &numbers(&[0, 0]), 0);
+        }
+        if host::shared_data(&shared.members).0.is_none() {
+            host::set_shared_data(&shared.members, &[], 0);
+        }
+        shared
+    }
+
+    /// Takes or renews the lease, unless somebody else holds it. Whether `me` holds it now.
+    pub(crate) fn lead(&self, me: u64, now: u64) -> bool {
+        let (lease, cas) = host::shared_data(&self.lease);
+        let held = lease.and_then(|bytes| Some((number(&bytes, 0)?, number(&bytes, 1)?)));
+        match held {
+            // A clock that was set back must not keep a dead holder's lease for ever.
+            Some((holder, until)) if holder != me && now < until && until - now <= LEASE_MILLISECONDS => {
+                false
+            }
+            _ => host::set_shared_data(
+                &self.lease,
+                &numbers(&[me, now.saturating_add(LEASE_MILLISECONDS)]),
+                cas,
+            ),
+        }
+    }
+
+    /// Gives the lease back, so that the others need not wait for its end.
+    pub(crate) fn resign(&self, me: u64) {
+        let (lease, cas) = host::shared_data(&self.lease);
+        if lease.and_then(|bytes| number(&bytes, 0)) == Some(me) {
+            host::set_shared_data(&self.lease, &numbers(&[0, 0]), cas);
+        }
+    }
+
+    /// Puts a queue among those to wake, and forgets members that have not been seen for long.
+    pub(crate) fn join(&self, queue: u32, now: u64) {
+        for _ in 0..TRIES {
+            let (members, cas) = host::shared_data(&self.members);
+            let members = members.unwrap_or_default();
+            let others = members.chunks_exact(16).filter(|member| {
+                let seen = number(member, 1).unwrap_or(0);
+                number(member, 0) != Some(u64::from(queue)) && now.saturating_sub(seen) < MEMBER_MILLISECONDS
+            });
+            let mut value: Vec<u8> = others.flatten().copied().collect();
+            value.extend(numbers(&[u64::from(queue), now]));
+            if host::set_shared_data(&self.members, &value, cas) {
+                return;
+            }
+        }
+    }
+
+    /// Wakes all members but the one with this queue.
+    pub(crate) fn wake_others(&self, own: Option<u32>) {
+        let members = host::shared_data(&self.members).0.unwrap_or_default();
+        for member in members.chunks_exact(16) {
+            if let Some(queue) = number(member, 0).and_then(|queue| u32::try_from(queue).ok())
+                && Some(queue) != own
+            {
+                host::wake(queue);
+            }
+        }
+    }
+
+    /// What is known of the document.
+    pub(crate) fn meta(&self) -> Option<Meta> {
+        host::shared_data(&self.meta).0.and_then(|bytes| Meta::parse(&bytes))
+    }
+
+    /// The document that `meta` speaks of; none while another one is being put there.
+    pub(crate) fn document(&self, meta: &Meta) -> Option<Vec<u8>> {
+        let document = host::shared_data(&self.document).0?;
+        (turquoise_core::fingerprint(&document) == meta.fingerprint).then_some(document)
+    }
+
+    /// Makes a document known, the document first: whoever reads what is known of it can read it, too.
+    pub(crate) fn publish(&self, document: &[u8], meta: &Meta) {
+        self.overwrite(&self.document, document);
+        self.set_meta(meta);
+    }
+
+    /// Changes what is known of the document.
+    pub(crate) fn set_meta(&self, meta: &Meta) {
+        self.overwrite(&self.meta, &meta.bytes());
+    }
+
+    fn overwrite(&self, key: &str, value: &[u8]) {
+        for _ in 0..TRIES {
+            let (_, cas) = host::shared_data(key);
+            if host::set_shared_data(key, value, cas) {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The VMs of one proxy: one asks the source, all obey.
+
+use std::time::Duration;
+
+use host_tests::{CLUSTER, FIRST_TICK, configuration_with_source, document_with, module};
+use serde_json::{Value, json};
+use turquoise_host::simulated::{Plugin, Request, Response, SimulatedProxy, SimulatedVm};
+
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// The longest time that a source goes unasked when the VM that asked it dies.
+const HANDOVER: Duration = Duration::from_secs(5);
+
+struct Fleet {
+    proxy: SimulatedProxy,
+    vms: Vec<(SimulatedVm, Plugin)>,
+    configuration: Value,
+}
+
+impl Fleet {
+    /// A proxy with so many VMs, and before them one that is configured and dropped, as Envoy does.
+    fn new(vms: usize, configuration: Value) -> Self {
+        let proxy = SimulatedProxy::new(module());
+        proxy.add_cluster(CLUSTER);
+        let mut fleet = Self { proxy, vms: Vec::new(), configuration };
+        fleet.start().0.stop();
+        for _ in 0..vms {
+            let vm = fleet.start();
+            fleet.vms.push(vm);
+        }
+        fleet.advance(FIRST_TICK);
+        fleet
+    }
+
+    fn start(&self) -> (SimulatedVm, Plugin) {
+        let vm = self.proxy.start_vm("").unwrap();
+        let plugin = vm.configure(self.configuration.to_string()).unwrap();
+        assert!(plugin.accepted(), "{:?}", self.proxy.logs());
+        (vm, plugin)
+    }
+
+    fn advance(&self, time: Duration) {
+        self.proxy.advance(time).unwrap();
+    }
+
+    /// Answers the one callout that waits.
+    fn answer(&self, response: Response) {
+        let callouts = self.proxy.callouts();
+        assert_eq!(callouts.len(), 1, "one VM asks");
+        callouts[0].answer(response).unwrap();
+    }
+
+    /// Where each VM sends a request.
+    fn upstreams(&self) -> Vec<String> {
+        let upstream = |(vm, _): &(SimulatedVm, Plugin)| {
+            let exchange = vm.request(Request::get("shop.example.com", "/hello")).unwrap();
+            exchange.request_header("x-turquoise-upstream").unwrap()
+        };
+        self.vms.iter().map(upstream).collect()
+    }
+}
+
+fn switched_to(variant: &str, etag: &str) -> Response {
+    let document = document_with(|document| document["flags"]["release"]["defaultVariant"] = json!(variant));
+    Response::new(200).header("etag", etag).json(document.to_string())
+}
+
+#[test]
+fn one_vm_asks_and_all_obey_at_once() {
+    let fleet = Fleet::new(4, configuration_with_source());
+    assert_eq!(fleet.proxy.callouts_made(), 1);
+    fleet.answer(switched_to("green", "\"1\""));
+    assert_eq!(fleet.upstreams(), ["shop_green"; 4], "without another tick");
+    assert_eq!(fleet.proxy.counter("turquoise_document_swaps_total"), Some(4));
+    assert_eq!(fleet.proxy.gauge("turquoise_document_generation"), Some(2));
+    fleet.advance(INTERVAL);
+    assert_eq!(fleet.proxy.callouts_made(), 2, "one question for all of them");
+}
+
+#[test]
+fn a_vm_that_was_not_woken_looks_at_its_next_tick() {
+    let fleet = Fleet::new(3, configuration_with_source());
+    // Nobody knows of the others' queues any more.
+    let keys = fleet.proxy.shared_data_keys();
+    let members = keys.iter().find(|key| key.ends_with(".members")).unwrap();
+    fleet.proxy.set_shared_data(members, "");
+    fleet.answer(switched_to("green", "\"1\""));
+    assert_eq!(fleet.upstreams().iter().filter(|upstream| *upstream == "shop_green").count(), 1);
+    fleet.advance(INTERVAL);
+    assert_eq!(fleet.upstreams(), ["shop_green"; 3]);
+}
+
+#[test]
+fn a_new_vm_starts_from_what_the_proxy_has() {
+    let mut fleet = Fleet::new(1, configuration_with_source());
+    fleet.answer(switched_to("green", "\"1\""));
+    let late = fleet.start();
+    fleet.vms.push(late);
+    assert_eq!(
+        fleet.upstreams(),
+        ["shop_green"; 2],
+        "before its first tick, with the source never asked again"
+    );
+}
+
+#[test]
+fn another_vm_leads_when_the_leader_is_gone() {
+    let mut fleet = Fleet::new(3, configuration_with_source());
+    fleet.answer(switched_to("green", "\"1\""));
+    fleet.advance(INTERVAL);
+    let callout = fleet.proxy.callouts().remove(0);
+    let leader = fleet.vms.iter().position(|(vm, _)| vm.id() == callout.root().vm).unwrap();
+    fleet.vms.remove(leader).0.stop();
+    callout.forget();
+    fleet.advance(HANDOVER);
+    let callouts = fleet.proxy.callouts();
+    assert_eq!(callouts.len(), 1, "one other VM asks");
+    assert_eq!(
+        callouts[0].header("if-none-match").as_deref(),
+        Some("\"1\""),
+        "with the ETag that the proxy knows"
+    );
+    callouts[0].answer(switched_to("blue", "\"2\"")).unwrap();
+    assert_eq!(fleet.upstreams(), ["shop_blue"; 2]);
+    assert_eq!(fleet.proxy.gauge("turquoise_document_generation"), Some(3));
+}
+
+#[test]
+fn a_leader_that_is_drained_hands_over() {
+    let fleet = Fleet::new(2, configuration_with_source());
+    fleet.answer(switched_to("green", "\"1\""));
+    fleet.advance(INTERVAL);
+    let callout = fleet.proxy.callouts().remove(0);
+    let (_, plugin) = fleet.vms.iter().find(|(vm, _)| vm.id() == callout.root().vm).unwrap();
+    plugin.shut_down().unwrap();
+    callout.forget();
+    fleet.advance(INTERVAL);
+    let next = fleet.proxy.callouts().remove(0);
+    assert_ne!(next.root(), callout.root(), "at the next tick, without waiting for the lease to end");
+}
+
+#[test]
+fn a_new_configuration_has_the_document_and_a_leader_of_its_own() {
+    let fleet = Fleet::new(1, configuration_with_source());
+    fleet.answer(switched_to("green", "\"1\""));
+    let mut second = configuration_with_source();
+    second["upstreamHeader"] = json!("x-where");
+    let plugin = fleet.vms[0].0.configure(second.to_string()).unwrap();
+    assert!(plugin.accepted());
+    let exchange = plugin.request(Request::get("h", "/hello")).unwrap();
+    assert_eq!(
+        exchange.request_header("x-where").as_deref(),
+        Some("shop_green"),
+        "from the first request on"
+    );
+    fleet.advance(FIRST_TICK);
+    fleet.answer(Response::new(304));
+    fleet.advance(INTERVAL);
+    assert_eq!(fleet.proxy.callouts().len(), 2, "both ask, the one that drains and its successor");
+    for callout in fleet.proxy.callouts() {
+        callout.answer(switched_to("blue", "\"2\"")).unwrap();
+    }
+    let exchange = plugin.request(Request::get("h", "/hello")).unwrap();
+    assert_eq!(exchange.request_header("x-where").as_deref(), Some("shop_blue"));
+    let draining = fleet.vms[0].1.request(Request::get("h", "/hello")).unwrap();
+    assert_eq!(draining.request_header("x-turquoise-upstream").as_deref(), Some("shop_blue"));
+}
+
+fn long_polling() -> Value {
+    let mut configuration = configuration_with_source();
+    configuration["source"]["longPoll"] = json!("30s");
+    configuration
+}
+
+#[test]
+fn a_long_poll_waits_and_is_followed_by_the_next_at_once() {
+    let fleet = Fleet::new(2, long_polling());
+    assert_eq!(fleet.proxy.callouts()[0].header("prefer"), None, "there is no ETag to wait for a change of");
+    fleet.answer(switched_to("green", "\"1\""));
+    for (variant, etag) in [("blue", "\"2\""), ("green", "\"3\"")] {
+        let callout = fleet.proxy.callouts().remove(0);
+        assert_eq!(callout.header("prefer").as_deref(), Some("wait=30"));
+        assert_eq!(callout.call().timeout, Duration::from_millis(30_500));
+        fleet.advance(Duration::from_secs(20));
+        assert_eq!(fleet.proxy.callouts().len(), 1, "one question waits, however many ticks pass");
+        callout.answer(switched_to(variant, etag)).unwrap();
+        assert_eq!(fleet.upstreams(), [format!("shop_{variant}"), format!("shop_{variant}")]);
+    }
+    fleet.advance(Duration::from_secs(29));
+    fleet.answer(Response::new(304));
+    assert_eq!(fleet.proxy.callouts().len(), 1);
+}
+
+#[test]
+fn a_source_that_does_not_wait_is_asked_at_intervals() {
+    let fleet = Fleet::new(1, long_polling());
+    fleet.answer(switched_to("green", "\"1\""));
+    fleet.answer(Response::new(304));
+    assert_eq!(fleet.proxy.callouts().len(), 0);
+    fleet.advance(INTERVAL);
+    assert_eq!(fleet.proxy.callouts().len(), 1);
+}
+
+#[test]
+fn a_source_that_fails_is_asked_less_and_less_but_never_given_up() {
+    let fleet = Fleet::new(1, configuration_with_source());
+    let mut made = Vec::new();
+    for _ in 0..4 {
+        let before = fleet.proxy.callouts_made();
+        for _ in 0..30 {
+            for callout in fleet.proxy.callouts() {
+                callout.answer(500).unwrap();
+            }
+            fleet.advance(INTERVAL);
+        }
+        made.push(fleet.proxy.callouts_made() - before);
+    }
+    assert!(made[0] > made[3], "{made:?}");
+    assert!(made[3] >= 3, "every ten seconds at least: {made:?}");
+}
