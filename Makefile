@@ -3,18 +3,20 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint wasm bench tools
+.PHONY: help demo up test lint wasm preview bench differential tools
 
 ROOT := $(CURDIR)
 MODULE := dist/turquoise.wasm
 export ENVOY_BIN ?= $(ROOT)/.tools/venv/bin/envoy
 export TURQUOISE_WASM ?= $(ROOT)/$(MODULE)
+# Node.js is installed there where the system has none.
+export PATH := $(PATH):$(ROOT)/.tools/venv/bin
 export TURQUOISE_BIN ?= $(ROOT)/target/release/turquoise
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: tools wasm ## Watch a real Envoy move live traffic from blue to green and back (about two minutes after the build)
+demo: tools wasm ## Watch a real Envoy move live traffic from blue to green and back (a minute after the build)
 	@echo "==> building the demo's applications and the command line"
 	@cargo build --release --quiet -p turquoise-cli -p blue-green
 	@target/release/demo
@@ -23,11 +25,22 @@ up: tools wasm ## Start the same Envoy and applications, and leave them running 
 	@cargo build --release --quiet -p turquoise-cli -p blue-green
 	@target/release/demo up
 
-test: tools wasm ## Run every test, in a real Envoy too
+test: wasm preview ## Run every test, in a real Envoy, in Node and in Chromium too
 	@cargo build --release -p turquoise-cli
 	@cargo test --workspace
+	@npm --prefix preview test
 
-lint: ## Check format, lints, documentation, licences and the dependency rule
+preview: ## Build the npm package: preview/pkg
+	@.ci/install-tools
+	@.ci/install-tools test
+	@echo "==> building the npm package"
+	@npm --prefix preview ci --silent
+	@preview/build
+
+differential: preview ## Compare with flagd's reference evaluator over PAIRS random documents
+	@PAIRS=$${PAIRS:-200000} npm --prefix preview run differential
+
+lint: tools ## Check format, lints, documentation, licences and the dependency rule
 	@.ci/install-tools lint
 	@cargo fmt --all --check
 	@cargo clippy --workspace --all-targets -- -D warnings
@@ -44,7 +57,7 @@ wasm: tools ## Build the module: dist/turquoise.wasm
 	@cp target/wasm32-wasip1/wasm/turquoise_filter.wasm $(MODULE)
 
 bench: tools ## Measure (see benches/BENCHMARKS.md)
-	@cargo bench --workspace
+	@cargo bench -p turquoise-benches
 
 tools: ## Install what the other targets need into .tools
 	@.ci/install-tools

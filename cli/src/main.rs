@@ -6,6 +6,7 @@
 mod decide;
 mod document;
 mod eval;
+mod explain;
 mod failure;
 mod input;
 mod report;
@@ -38,6 +39,7 @@ enum Command {
     Validate(validate::Arguments),
     Eval(eval::Arguments),
     Decide(decide::Arguments),
+    Explain(explain::Arguments),
     Serve(serve::Arguments),
 }
 
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Decide(arguments) => decide::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
     };
     result.unwrap_or_else(Failure::report)

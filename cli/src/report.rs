@@ -19,21 +19,29 @@ impl fmt::Display for Line<'_> {
         }
         let severity = if is_error(problem) { "error" } else { "warning" };
         write!(f, ": {severity}: {}: {}", problem.path, problem.message)?;
-        if problem.severity == Severity::Flag {
-            f.write_str(" (the flag fails alone, with PARSE_ERROR)")?;
+        match problem.severity {
+            Severity::Flag if problem.path.to_string().starts_with("$.$evaluators") => {
+                f.write_str(" (these flags fail alone, with PARSE_ERROR)")
+            }
+            Severity::Flag => f.write_str(" (the flag fails alone, with PARSE_ERROR)"),
+            Severity::Warning | Severity::Document => Ok(()),
         }
-        Ok(())
     }
 }
 
-/// What is wrong with a plugin configuration, in the same form. Its place stands at the end of its message.
+/// What flagd would not understand, in the same form.
+pub(crate) fn portability(file: &str, problem: &Problem) -> String {
+    let Problem { severity, path, position, message } = problem;
+    let place = position.map(|Position { line, column }| format!(":{line}:{column}")).unwrap_or_default();
+    let severity = if *severity == Severity::Warning { "warning" } else { "error" };
+    format!("{file}{place}: {severity}: {path}: {message}")
+}
+
+/// What is wrong with a plugin configuration, in the same form.
 pub(crate) fn settings_error(file: &str, error: &SettingsError) -> String {
-    let text = error.to_string();
-    let place = text.rsplit_once(" at line ");
-    match place.and_then(|(message, place)| Some((message, place.split_once(" column ")?))) {
-        Some((message, (line, column))) => format!("{file}:{line}:{column}: error: {message}"),
-        None => format!("{file}: error: {text}"),
-    }
+    let SettingsError { path, position, message } = error;
+    let place = position.map(|Position { line, column }| format!(":{line}:{column}")).unwrap_or_default();
+    format!("{file}{place}: error: plugin configuration, {path}: {message}")
 }
 
 /// A flag that fails alone is an error to whoever writes it, although the document serves.

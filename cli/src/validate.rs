@@ -25,6 +25,10 @@ pub(crate) struct Arguments {
     /// all that the documents may choose
     #[arg(long, value_name = "PLUGIN_JSON_FILE")]
     config: Option<String>,
+
+    /// Also names what flagd would not understand: our own operators are errors then, and routes are mentioned once
+    #[arg(long)]
+    portable: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -33,6 +37,7 @@ Exit code: 0 when there is nothing worse than a warning, 1 when there is an erro
 Examples:
   turquoise validate document.json
   turquoise validate document.json --config plugin.json
+  turquoise validate document.json --portable
   jq '.flags.new.state = \"ENABLED\"' document.json | turquoise validate -";
 
 /// Checks the documents that the arguments name.
@@ -48,6 +53,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         out.document(&name, inlined.get().as_bytes(), options);
     }
     let size = out.document(&source.name, &source.bytes, options);
+    if arguments.portable && size.is_some() {
+        out.portability(&source);
+    }
     if let (Some(size), 0) = (size, out.errors) {
         out.say(&format!("{}: {size}", source.name));
     }
@@ -90,6 +98,14 @@ impl Output {
                 self.problems(name, &error.problems);
                 None
             }
+        }
+    }
+
+    /// Lists what flagd would not understand of a document that compiles.
+    fn portability(&mut self, source: &Source) {
+        for problem in turquoise_core::portability(&source.bytes).unwrap_or_default() {
+            self.errors += usize::from(report::is_error(&problem));
+            self.say(&report::portability(&source.name, &problem));
         }
     }
 

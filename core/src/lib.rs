@@ -32,7 +32,10 @@
 mod compile;
 mod decision;
 mod eval;
+mod explain;
 mod flag;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod json;
 mod names;
 pub mod ofrep;
@@ -45,9 +48,13 @@ mod snapshot;
 mod text;
 mod value;
 
-pub use compile::CompileOptions;
+pub use compile::{CompileOptions, portability};
 pub use decision::Decision;
 pub use eval::{Scratch, Timestamp};
+pub use explain::{
+    Bucketing, Explanation, GateExplanation, Height, KeyExplanation, ReadAttribute, RequestExplanation,
+    RouteExplanation, Share, Step,
+};
 pub use flag::{Evaluation, EvaluationError, FlagId, Reason, VariantId};
 pub use json::{JsonPath, Position};
 pub use problem::{CompileError, Problem, Severity};

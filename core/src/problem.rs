@@ -1,12 +1,12 @@
 //! What is wrong with a document: the place, the reason, and what it costs.
 
+mod collect;
+
 use std::fmt;
 
-use crate::json::{JsonPath, Path, Position, locate};
+use crate::json::{JsonPath, Position};
 
-/// How many problems of one document are kept, and how many more for each severity that is worse; a file that is wrong
-/// throughout needs no more to show it.
-const MOST: usize = 100;
+pub(crate) use collect::Problems;
 
 /// What a problem does to the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,7 +28,7 @@ pub struct Problem {
     pub path: JsonPath,
     /// Where in the text, if it could be found there.
     pub position: Option<Position>,
-    /// What is wrong, and what would be right.
+    /// What is wrong, and what would be right. Of a problem in `$evaluators` it says which flags fail because of it.
     pub message: String,
 }
 
@@ -50,6 +50,12 @@ pub struct CompileError {
 }
 
 impl CompileError {
+    /// A document that is refused for one reason alone.
+    pub(crate) fn of(message: String, position: Option<Position>) -> Self {
+        let path = JsonPath::default();
+        Self { problems: vec![Problem { severity: Severity::Document, path, position, message }] }
+    }
+
     /// The problems that refused the document, without warnings and flags that would have failed alone.
     pub fn causes(&self) -> impl Iterator<Item = &Problem> {
         self.problems.iter().filter(|problem| problem.severity == Severity::Document)
@@ -70,73 +76,3 @@ impl fmt::Display for CompileError {
 }
 
 impl std::error::Error for CompileError {}
-
-/// Collects problems while a document compiles.
-#[derive(Debug, Default)]
-pub(crate) struct Problems {
-    list: Vec<Problem>,
-    refused: bool,
-}
-
-impl Problems {
-    pub(crate) fn add(&mut self, severity: Severity, path: &Path<'_>, message: impl Into<String>) {
-        if self.has_room(severity) {
-            let (path, message) = (path.to_json_path(), message.into());
-            self.list.push(Problem { severity, path, position: None, message });
-        }
-        self.refused |= severity == Severity::Document;
-    }
-
-    pub(crate) fn push(&mut self, problem: Problem) {
-        self.refused |= problem.severity == Severity::Document;
-        if self.has_room(problem.severity) {
-            self.list.push(problem);
-        }
-    }
-
-    /// What is worse must be among the problems, however many lesser ones came before it.
-    fn has_room(&self, severity: Severity) -> bool {
-        self.list.len()
-            < match severity {
-                Severity::Warning => MOST,
-                Severity::Flag => 2 * MOST,
-                Severity::Document => 3 * MOST,
-            }
-    }
-
-    /// Refuses the document.
-    pub(crate) fn refuse(&mut self, path: &Path<'_>, message: impl Into<String>) {
-        self.add(Severity::Document, path, message);
-    }
-
-    pub(crate) fn warn(&mut self, path: &Path<'_>, message: impl Into<String>) {
-        self.add(Severity::Warning, path, message);
-    }
-
-    /// The problems with their positions in `document`, and whether the document is refused.
-    pub(crate) fn finish(mut self, document: &str) -> (Vec<Problem>, bool) {
-        for problem in &mut self.list {
-            problem.position = problem.position.or_else(|| locate(document, &problem.path));
-        }
-        (self.list, self.refused)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn many_lesser_problems_do_not_hide_a_worse_one() {
-        let mut problems = Problems::default();
-        for severity in [Severity::Warning, Severity::Flag, Severity::Document] {
-            for _ in 0..10 * MOST {
-                problems.add(severity, &Path::Root, "");
-            }
-        }
-        let (list, refused) = problems.finish("{}");
-        let count = |severity| list.iter().filter(|problem| problem.severity == severity).count();
-        let counts = [Severity::Warning, Severity::Flag, Severity::Document].map(count);
-        assert_eq!((counts, refused), ([MOST; 3], true));
-    }
-}

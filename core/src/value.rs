@@ -115,15 +115,23 @@ impl Context {
     }
 }
 
-impl Attributes for Context {
-    fn get<'a>(&'a self, attribute: Attribute<'_>) -> Value<'a> {
+impl Context {
+    fn find(&self, attribute: Attribute<'_>) -> Option<&Json> {
         let (head, rest) = split_head(attribute.path);
         let member = |position: u32| self.members.get(position as usize).filter(|(key, _)| key == head);
         let found = self.index.find(attribute.head_hash, |(_, position)| member(*position).is_some());
-        match found.and_then(|(_, position)| member(*position)) {
-            Some((_, value)) => rest.map_or(Value::from(value), |rest| walk(value, rest)),
-            None => Value::Null,
-        }
+        let (_, value) = found.and_then(|(_, position)| member(*position))?;
+        rest.map_or(Some(value), |rest| step_into(value, rest))
+    }
+}
+
+impl Attributes for Context {
+    fn get<'a>(&'a self, attribute: Attribute<'_>) -> Value<'a> {
+        self.find(attribute).map_or(Value::Null, Value::from)
+    }
+
+    fn contains(&self, attribute: Attribute<'_>) -> bool {
+        self.find(attribute).is_some()
     }
 
     fn whole(&self) -> Value<'_> {
@@ -131,21 +139,19 @@ impl Attributes for Context {
     }
 }
 
-/// The value at a dotted path inside `json`; array items are named by their position.
-pub(crate) fn walk<'a>(json: &'a Json, path: &str) -> Value<'a> {
-    let mut at = json;
-    for step in path.split('.') {
-        let next = match at {
-            Json::Object(members) => members.get(step),
-            Json::Array(items) => step.parse().ok().and_then(|index: usize| items.get(index)),
-            _ => None,
-        };
-        match next {
-            Some(next) => at = next,
-            None => return Value::Null,
-        }
-    }
-    Value::from(at)
+/// What stands at a dotted path inside `json`; array items are named by their position.
+pub(crate) fn step_into<'a>(json: &'a Json, path: &str) -> Option<&'a Json> {
+    path.split('.').try_fold(json, |at, step| match at {
+        Json::Object(members) => members.get(step),
+        Json::Array(items) => position(step).and_then(|index| items.get(index)),
+        _ => None,
+    })
+}
+
+/// A position as a path names it: digits without leading zeros.
+pub(crate) fn position(step: &str) -> Option<usize> {
+    let plain = step == "0" || (!step.starts_with(['0', '+']));
+    step.parse().ok().filter(|_| plain)
 }
 
 #[cfg(test)]
@@ -165,6 +171,17 @@ mod tests {
         assert!(matches!(get(&context, "user.roles"), Value::Json(_)));
         for absent in ["user.roles.2", "user.n.x", "flat", "none", "user.", "flat.x"] {
             assert_eq!(get(&context, absent), Value::Null, "{absent}");
+        }
+    }
+
+    #[test]
+    fn what_is_null_is_there() {
+        let context = Context::new(serde_json::json!({"nil": null, "list": [null], "user": {"name": null}}));
+        for there in ["nil", "list.0", "user.name"] {
+            assert!(context.contains(Attribute::at(there)), "{there}");
+        }
+        for absent in ["none", "nil.x", "list.1", "list.00", "list.+0", "user.age"] {
+            assert!(!context.contains(Attribute::at(absent)), "{absent}");
         }
     }
 

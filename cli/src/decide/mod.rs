@@ -16,13 +16,10 @@ use crate::document::Source;
 use crate::failure::Failure;
 use crate::{input, time};
 use answer::{Anonymous, Answer};
-use request::GivenRequest;
+pub(crate) use request::GivenRequest;
 
 /// The id of a new client. The filter draws one at random; here the same question gets the same answer.
-const NEW_CLIENT: &str = "00000000000000000000000000000000";
-
-/// The header that tells the upstream who is bucketed.
-const TARGETING_KEY_HEADER: &str = "x-turquoise-targeting-key";
+pub(crate) const NEW_CLIENT: &str = "00000000000000000000000000000000";
 
 /// Decides a request as the filter in the proxy would, and prints the decision as JSON
 ///
@@ -106,7 +103,7 @@ fn decide<'a>(
             set(&settings.upstream_header, upstream);
         }
         if let Some(key) = key {
-            set(TARGETING_KEY_HEADER, key);
+            set(Settings::TARGETING_KEY_HEADER, key);
         }
         if let Some(header) = &settings.flag_header {
             let flags = header.flags.iter().filter_map(|key| snapshot.flag(key));

@@ -10,12 +10,9 @@ use crate::input;
 
 const OPTION: &str = "--request";
 
-/// What everything that only the filter may set lies under.
-const RESERVED: &str = "x-turquoise-";
-
 /// A request to decide.
 #[derive(Debug)]
-pub(super) struct GivenRequest {
+pub(crate) struct GivenRequest {
     method: String,
     host: String,
     path: String,
@@ -25,7 +22,7 @@ pub(super) struct GivenRequest {
 
 impl GivenRequest {
     /// Reads the request that the argument holds.
-    pub(super) fn parse(argument: &str) -> Result<Self, Failure> {
+    pub(crate) fn parse(argument: &str) -> Result<Self, Failure> {
         let source = input::text(OPTION, argument)?;
         let wrong = |reason: &str| Err(input::not_object(OPTION, &source, reason));
         let members = match serde_json::from_slice(&source.bytes) {
@@ -72,18 +69,8 @@ impl GivenRequest {
     }
 
     /// Removes the headers that only the filter may set, as the filter does before it looks at anything.
-    pub(super) fn strip(&mut self, settings: &Settings) {
-        let flag_header = settings.flag_header.as_ref().map(|header| header.name.as_str());
-        let names = [Some(settings.upstream_header.as_str()), flag_header];
-        self.headers.retain(|(name, _)| {
-            // Applications that make variables of header names cannot tell the two apart.
-            let name = name.replace('_', "-");
-            let is_ours = |ours: &&str| {
-                let rest = name.strip_prefix(&ours.replace('_', "-"));
-                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-            };
-            !name.starts_with(RESERVED) && !names.iter().flatten().any(is_ours)
-        });
+    pub(crate) fn strip(&mut self, settings: &Settings) {
+        self.headers.retain(|(name, _)| !settings.is_reserved(name.as_bytes()));
     }
 }
 

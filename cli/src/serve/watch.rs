@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use axum::body::Bytes;
 use axum::http::HeaderValue;
-use turquoise_core::{CompileError, Severity, Snapshot};
+use turquoise_core::{CompileError, Snapshot};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::document::reason;
@@ -194,8 +194,7 @@ fn publish(name: &str, bytes: Vec<u8>, hash: u128) -> Result<Published, CompileE
     let snapshot = Snapshot::compile(&bytes)?;
     // Nothing of this refuses the document, but nobody else tells whoever just saved it.
     report::complain(name, snapshot.problems());
-    let failing = snapshot.problems().iter().filter(|problem| problem.severity == Severity::Flag).count();
-    let failing = match failing {
+    let failing = match snapshot.failing_flags().count() {
         0 => String::new(),
         some => format!(", {} failing", report::count(some, "flag")),
     };

@@ -2,12 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use super::Compiler;
-use super::rule::RuleCompiler;
+use super::rule::{RuleCompiler, Shared};
+use super::{Compiler, Evaluator};
 use crate::flag::{CompiledVariant, Flag, State, VariantId};
 use crate::json::{Kind, Path};
 use crate::names;
 use crate::problem::Severity;
+use crate::rule::Rules;
 
 /// The keys of a flag. flagd ignores others, so they are no errors.
 const KEYS: [&str; 6] = ["key", "state", "variants", "defaultVariant", "targeting", "metadata"];
@@ -21,7 +22,7 @@ impl Compiler<'_> {
         for key in members.keys().filter(|key| !KEYS.contains(&key.as_str())) {
             if let Some(nearest) = names::nearest(key, KEYS) {
                 let message = format!("unknown key `{key}` is ignored; did you mean `{nearest}`?");
-                self.problems.warn(path, message);
+                self.problems.warn(&path.key(key), message);
             }
         }
         let enabled = self.is_enabled(members, path);
@@ -29,10 +30,21 @@ impl Compiler<'_> {
         let default = self.default_variant(members, first_variant, variants, path);
         let metadata = self.flag_metadata(members.get("metadata"), &path.key("metadata"));
         let targeting = members.get("targeting");
+        let names: Vec<_> = match members.get("variants") {
+            Some(Value::Object(variants)) => variants.keys().map(String::as_str).collect(),
+            _ => Vec::new(),
+        };
         let state = match (enabled, targeting) {
-            (false, _) => State::Disabled,
-            (true, Some(targeting)) => self.targeting(key, targeting, &path.key("targeting")),
+            (true, Some(targeting)) => self.targeting(key, targeting, &names, &path.key("targeting")),
             (true, None) => State::Static,
+            (false, targeting) => {
+                if let Some(targeting @ Value::Object(rule)) = targeting
+                    && !rule.is_empty()
+                {
+                    self.check(key, targeting, &path.key("targeting"));
+                }
+                State::Disabled
+            }
         };
         let key_text = self.texts.intern(key);
         let flag = Flag { key: key_text, metadata, first_variant, variants, default, state };
@@ -65,6 +77,7 @@ impl Compiler<'_> {
                 return (0, 0);
             }
         };
+        self.kinds(variants, &path.key("variants"));
         let texts = &mut self.texts;
         let compiled: Vec<_> = variants
             .iter()
@@ -75,6 +88,20 @@ impl Compiler<'_> {
             })
             .collect();
         self.add_variants(compiled.into_iter())
+    }
+
+    /// Warns where values are of several kinds: whoever asks for one kind gets an error for the others.
+    fn kinds(&mut self, variants: &Map<String, Value>, path: &Path<'_>) {
+        let mut values = variants.iter();
+        let Some((first, value)) = values.next() else {
+            return self.problems.warn(path, "no variants: the flag never has a value");
+        };
+        let kind = std::mem::discriminant(value);
+        if let Some((name, other)) = values.find(|(_, value)| std::mem::discriminant(*value) != kind) {
+            let (one, another) = (Kind::of(value), Kind::of(other));
+            let message = format!("values should be of one kind: `{first}` is {one}, but this is {another}");
+            self.problems.warn(&path.key(name), message);
+        }
     }
 
     /// The default variant. As in flagd's evaluators, null and an empty name are the same as none.
@@ -105,29 +132,60 @@ impl Compiler<'_> {
     }
 
     /// Compiles the rule. Whatever is wrong with it breaks this flag only.
-    fn targeting(&mut self, key: &str, targeting: &Value, path: &Path<'_>) -> State {
+    fn targeting(&mut self, key: &str, targeting: &Value, variants: &[&str], path: &Path<'_>) -> State {
         match targeting {
             Value::Null => return State::Static,
             Value::Object(rule) if rule.is_empty() => return State::Static,
             Value::Object(_) => {}
             other => {
                 let message = format!("targeting is a rule, an object, this is {}", Kind::of(other));
-                self.problems.add(Severity::Flag, path, message.as_str());
+                self.problems.of_rule(Severity::Flag, path.to_json_path(), message.clone(), key);
                 return State::Broken(self.texts.intern(&message));
             }
         }
-        let rules = &mut self.snapshot.rules;
-        let mark = rules.mark();
-        let mut compiler = RuleCompiler::new(rules, &mut self.texts, &self.evaluators, key, self.fractional);
-        match compiler.rule(targeting, path, 0) {
-            Ok(node) => State::Targeted(node),
-            Err(problem) => {
-                rules.reset(&mark);
-                let reason = format!("{}: {}", problem.path, problem.message);
-                let text = self.texts.intern(&reason);
-                self.problems.push(*problem);
-                State::Broken(text)
+        let mark = self.snapshot.rules.mark();
+        let shared = Shared {
+            rules: &mut self.snapshot.rules,
+            texts: &mut self.texts,
+            problems: &mut self.problems,
+            evaluators: &self.evaluators,
+            fractional: self.fractional,
+        };
+        let mut compiler = RuleCompiler::new(shared, key, Severity::Flag);
+        let node = compiler.rule(targeting, path, 0);
+        compiler.results(targeting, variants, path);
+        match compiler.failure() {
+            None => State::Targeted(node),
+            Some(reason) => {
+                self.snapshot.rules.reset(&mark);
+                State::Broken(self.texts.intern(&reason))
             }
+        }
+    }
+
+    /// Looks for problems of a rule that is not in force: they cost nothing yet.
+    fn check(&mut self, flag: &str, rule: &Value, path: &Path<'_>) {
+        let shared = Shared {
+            rules: &mut Rules::default(),
+            texts: &mut self.texts,
+            problems: &mut self.problems,
+            evaluators: &self.evaluators,
+            fractional: self.fractional,
+        };
+        RuleCompiler::new(shared, flag, Severity::Warning).rule(rule, path, 0);
+    }
+
+    /// Looks for problems of the rules in `$evaluators` that no flag refers to.
+    pub(super) fn unused_evaluators(&mut self, path: &Path<'_>) {
+        for Evaluator { name, rule, .. } in self.evaluators.iter().filter(|rule| !rule.used.get()) {
+            let shared = Shared {
+                rules: &mut Rules::default(),
+                texts: &mut self.texts,
+                problems: &mut self.problems,
+                evaluators: &self.evaluators,
+                fractional: self.fractional,
+            };
+            RuleCompiler::new(shared, "", Severity::Warning).rule(rule, &path.key(name), 0);
         }
     }
 }

@@ -41,7 +41,16 @@ impl<'a> Compiler<'a> {
 
     fn metadata_object(&mut self, value: Value, path: &Path<'_>) -> Option<Map<String, Value>> {
         match value {
-            Value::Object(metadata) => Some(metadata),
+            Value::Object(metadata) => {
+                for (key, value) in metadata.iter().filter(|(_, value)| !is_scalar(value)) {
+                    let kind = Kind::of(value);
+                    let message = format!(
+                        "metadata is strings, numbers and booleans, which is all that OFREP's clients read; this is {kind}"
+                    );
+                    self.problems.warn(&path.key(key), message);
+                }
+                Some(metadata)
+            }
             Value::Null => None,
             other => {
                 self.problems.refuse(path, format!("metadata is an object, this is {}", Kind::of(&other)));
@@ -49,4 +58,8 @@ impl<'a> Compiler<'a> {
             }
         }
     }
+}
+
+fn is_scalar(value: &Value) -> bool {
+    value.is_string() || value.is_number() || value.is_boolean()
 }

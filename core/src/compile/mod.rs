@@ -4,25 +4,30 @@
 //! that memory stays near what the snapshot itself needs. Problems are collected, not thrown: whoever fixes a document
 //! sees all of them at once.
 
+mod cover;
 mod flag;
 mod metadata;
+mod portable;
 mod prerequisite;
 mod route;
 mod rule;
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use serde_json::value::RawValue;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::flag::{CompiledVariant, Flag, FlagId};
-use crate::json::{Entries, Kind, Path, entries, read};
+use crate::flag::{CompiledVariant, Flag, FlagId, State};
+use crate::json::{Entries, Kind, Path, Position, entries, read};
 use crate::names;
-use crate::problem::{CompileError, Problem, Problems, Severity};
+use crate::problem::{CompileError, Problems};
 use crate::rule::{FractionalVersion, Node, Rules};
 use crate::snapshot::Snapshot;
 use crate::text::{Interner, Text};
 use crate::value::TARGETING_KEY;
+
+pub use portable::portability;
 
 /// The largest document, in bytes. Positions in it must fit 32 bits, and a proxy must have room for it.
 pub(crate) const MOST_BYTES: usize = 64 << 20;
@@ -53,35 +58,44 @@ impl Snapshot {
     /// # Errors
     /// As [`Snapshot::compile`], and when a route could choose an upstream that the options do not list.
     pub fn compile_with(document: &[u8], options: CompileOptions<'_>) -> Result<Self, CompileError> {
-        if document.len() > MOST_BYTES {
-            let message =
-                format!("{} bytes are more than a document may have ({MOST_BYTES})", document.len());
-            return Err(refusal(message));
-        }
-        let text = match std::str::from_utf8(document) {
-            Ok(text) => text,
-            Err(error) => return Err(refusal(format!("not UTF-8 from byte {} on", error.valid_up_to()))),
-        };
+        let text = text_of(document)?;
         let mut compiler = Compiler::new(options);
-        let root = match read::<&RawValue>(text) {
-            Ok(root) => root,
-            Err(error) => {
-                let position = Some(error.position_in(text, None));
-                let message = format!("not JSON: {}", error.message);
-                let path = Path::Root.to_json_path();
-                return Err(CompileError {
-                    problems: vec![Problem { severity: Severity::Document, path, position, message }],
-                });
-            }
-        };
-        compiler.document(root);
+        compiler.document(root_of(text)?);
         compiler.finish(text)
+    }
+
+    /// The flags that fail alone: evaluating them gives `PARSE_ERROR`.
+    pub fn failing_flags(&self) -> impl Iterator<Item = FlagId> {
+        self.flags().filter(|flag| {
+            matches!(self.flags.get(flag.0 as usize), Some(Flag { state: State::Broken(_), .. }))
+        })
     }
 }
 
-fn refusal(message: String) -> CompileError {
-    let path = Path::Root.to_json_path();
-    CompileError { problems: vec![Problem { severity: Severity::Document, path, position: None, message }] }
+/// The text of a document.
+fn text_of(document: &[u8]) -> Result<&str, CompileError> {
+    if document.len() > MOST_BYTES {
+        let message = format!("{} bytes are more than a document may have ({MOST_BYTES})", document.len());
+        return Err(CompileError::of(message, None));
+    }
+    std::str::from_utf8(document).map_err(|error| {
+        let valid = document.get(..error.valid_up_to()).unwrap_or_default();
+        let position = std::str::from_utf8(valid).ok().map(Position::of_end);
+        CompileError::of(format!("not UTF-8 from byte {} on", error.valid_up_to()), position)
+    })
+}
+
+fn root_of(text: &str) -> Result<&RawValue, CompileError> {
+    read::<&RawValue>(text)
+        .map_err(|error| CompileError::of(format!("not JSON: {}", error.message), Some(error.position)))
+}
+
+/// A rule of `$evaluators`.
+struct Evaluator<'a> {
+    name: Cow<'a, str>,
+    rule: serde_json::Value,
+    /// Whether a flag refers to it.
+    used: Cell<bool>,
 }
 
 /// A snapshot in the making.
@@ -89,8 +103,7 @@ struct Compiler<'a> {
     options: CompileOptions<'a>,
     problems: Problems,
     texts: Interner,
-    /// `$evaluators`, by name.
-    evaluators: Vec<(Cow<'a, str>, serde_json::Value)>,
+    evaluators: Vec<Evaluator<'a>>,
     /// The flag set's metadata, which every flag inherits.
     metadata: serde_json::Map<String, serde_json::Value>,
     metadata_text: Text,
@@ -124,13 +137,13 @@ impl<'a> Compiler<'a> {
                 let kind = Kind::of_raw(root);
                 return self.problems.refuse(&path, format!("a document is an object, this is {kind}"));
             }
-            Err(error) => return self.problems.refuse(&path, error.message),
+            Err(error) => return self.problems.refuse_within(&path, error.position, error.message),
         };
         let section = |name: &str| members.iter().rev().find(|(key, _)| key == name).map(|(_, raw)| *raw);
         for (key, _) in members.iter().filter(|(key, _)| !SECTIONS.contains(&&**key)) {
             if let Some(nearest) = names::nearest(key, SECTIONS) {
                 let message = format!("unknown key `{key}` is ignored; did you mean `{nearest}`?");
-                self.problems.warn(&path, message);
+                self.problems.warn(&path.key(key), message);
             }
         }
         if let Some(raw) = section("metadata") {
@@ -143,6 +156,7 @@ impl<'a> Compiler<'a> {
             Some(raw) => self.flags(raw, &path.key("flags")),
             None => self.problems.refuse(&path, "`flags` is missing: an object with a flag for each key"),
         }
+        self.unused_evaluators(&path.key("$evaluators"));
         self.prerequisites(&path.key("flags"));
         if let Some(raw) = section("routes") {
             self.routes(raw, &path.key("routes"));
@@ -154,7 +168,7 @@ impl<'a> Compiler<'a> {
             Ok(Entries::Map(members)) => {
                 for (name, raw) in members {
                     if let Some(value) = self.value(raw, &path.key(&name)) {
-                        self.evaluators.push((name, value));
+                        self.evaluators.push(Evaluator { name, rule: value, used: Cell::new(false) });
                     }
                 }
             }
@@ -200,7 +214,8 @@ impl<'a> Compiler<'a> {
         match read(raw.get()) {
             Ok(value) => Some(value),
             Err(error) => {
-                self.problems.refuse(path, format!("not JSON: {}", error.message));
+                let message = format!("not JSON: {}", error.message);
+                self.problems.refuse_within(path, error.position, message);
                 None
             }
         }

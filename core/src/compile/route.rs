@@ -13,13 +13,16 @@ use crate::route::{Gate, HeaderCondition, HeaderMatch, IndexBuilder, PathPattern
 use crate::settings::{is_token, parse_duration};
 use crate::text::Text;
 
-/// A route's `match`, compiled.
-struct Match {
-    /// `None` matches every host.
-    hosts: Vec<Option<Text>>,
-    path: PathPattern,
-    methods: Vec<Text>,
-    headers: Vec<HeaderMatch>,
+/// A route before it is put into the index.
+pub(super) struct Match {
+    pub(super) name: Text,
+    /// `None` matches every host; a suffix begins with its dot.
+    pub(super) hosts: Vec<Option<Text>>,
+    pub(super) path: PathPattern,
+    pub(super) methods: Vec<Text>,
+    pub(super) headers: Vec<HeaderMatch>,
+    flag: Option<FlagId>,
+    gate: Option<Gate>,
 }
 
 impl<'a> Compiler<'a> {
@@ -28,43 +31,31 @@ impl<'a> Compiler<'a> {
             let kind = Kind::of_raw(raw);
             return self.problems.refuse(path, format!("must be an array of routes, this is {kind}"));
         };
-        let mut index = IndexBuilder::default();
         let mut names = HashSet::new();
+        let mut matches = Vec::with_capacity(items.len());
         for (position, raw) in items.into_iter().enumerate() {
             let path = path.index(position);
-            if let Some(value) = self.value(raw, &path) {
-                self.route(&value, RouteId(position as u32), &mut index, &mut names, &path);
+            let value = self.value(raw, &path);
+            matches.push(value.and_then(|value| self.route(&value, &mut names, &path)));
+        }
+        self.covered(&matches, path);
+        let mut index = IndexBuilder::default();
+        // Where one of them is missing, the document is refused, so that positions need not be routes.
+        for (position, matched) in matches.into_iter().enumerate() {
+            let Some(Match { name, hosts, path, methods, headers, flag, gate }) = matched else { continue };
+            for host in hosts {
+                index.add(&self.texts, host, path, RouteId(position as u32));
             }
+            let (methods, headers) = (methods.into(), headers.into());
+            self.snapshot.routes.routes.push(Route { name, methods, headers, flag, gate });
         }
         self.snapshot.routes.index = index.finish();
     }
 
-    fn route(
-        &mut self,
-        value: &Value,
-        id: RouteId,
-        index: &mut IndexBuilder,
-        names: &mut HashSet<Text>,
-        path: &Path<'_>,
-    ) {
-        let Some(route) = self.members(value, path, &["name", "match", "flag", "gate", "guardrail"]) else {
-            return;
-        };
-        let name = match route.get("name") {
-            Some(Value::String(name)) if !name.is_empty() => self.texts.intern(name),
-            Some(other) => {
-                return self.problems.refuse(&path.key("name"), format!("must be a name, this is {other}"));
-            }
-            None => {
-                return self
-                    .problems
-                    .refuse(path, "`name` is missing: metrics and logs call the route by it");
-            }
-        };
-        if !names.insert(name) {
-            let message = format!("another route is called `{}` already", self.texts.get(name));
-            self.problems.refuse(&path.key("name"), message);
-        }
+    /// A route; none where it cannot be used, and then the document is refused.
+    fn route(&mut self, value: &Value, names: &mut HashSet<Text>, path: &Path<'_>) -> Option<Match> {
+        let route = self.members(value, path, &["name", "match", "flag", "gate", "guardrail"])?;
+        let name = self.route_name(route.get("name"), names, path);
         if !route.contains_key("flag") && !route.contains_key("gate") {
             self.problems.refuse(path, "a route needs a `flag`, a `gate` or both");
         }
@@ -77,12 +68,31 @@ impl<'a> Compiler<'a> {
             Some(value) => self.matched(value, &path.key("match")),
             None => self.matched(&Value::Object(Map::new()), path),
         };
-        let Some(Match { hosts, path, methods, headers }) = matched else { return };
-        for host in hosts {
-            index.add(&self.texts, host, path, id);
+        Some(Match { name: name?, flag, gate, ..matched? })
+    }
+
+    fn route_name(
+        &mut self,
+        value: Option<&Value>,
+        names: &mut HashSet<Text>,
+        path: &Path<'_>,
+    ) -> Option<Text> {
+        let name = match value {
+            Some(Value::String(name)) if !name.is_empty() => self.texts.intern(name),
+            Some(other) => {
+                self.problems.refuse(&path.key("name"), format!("must be a name, this is {other}"));
+                return None;
+            }
+            None => {
+                self.problems.refuse(path, "`name` is missing: metrics and logs call the route by it");
+                return None;
+            }
+        };
+        if !names.insert(name) {
+            let message = format!("another route is called `{}` already", self.texts.get(name));
+            self.problems.refuse(&path.key("name"), message);
         }
-        let (methods, headers) = (methods.into(), headers.into());
-        self.snapshot.routes.routes.push(Route { name, methods, headers, flag, gate });
+        Some(name)
     }
 
     /// The members of an object that has none but these.
@@ -97,7 +107,7 @@ impl<'a> Compiler<'a> {
             return None;
         };
         for key in members.keys().filter(|key| !known.contains(&key.as_str())) {
-            self.problems.refuse(path, unknown_key(key, known));
+            self.problems.refuse(&path.key(key), unknown_key(key, known));
         }
         Some(members)
     }
@@ -148,55 +158,53 @@ impl<'a> Compiler<'a> {
             None => Some(404),
             Some(status) => status.as_u64().filter(|status| (400..=599).contains(status)),
         };
-        let Some(status) = status else {
+        if status.is_none() {
             self.problems.refuse(&path.key("status"), "must be an HTTP status from 400 to 599");
-            return None;
-        };
+        }
         let Some(flag) = gate.get("flag") else {
             self.problems.refuse(path, "`flag` is missing: the flag that opens the gate");
             return None;
         };
-        Some(Gate { flag: self.flag_id(flag, &path.key("flag"))?, status: status as u16 })
+        let flag = self.flag_id(flag, &path.key("flag"))?;
+        Some(Gate { flag, status: status? as u16 })
     }
 
     fn matched(&mut self, value: &Value, path: &Path<'_>) -> Option<Match> {
-        let members = self.members(value, path, &["hosts", "path", "methods", "headers"])?;
+        let known = ["hosts", "path", "methods", "headers"];
+        let members = self.members(value, path, &known)?;
         let hosts = match members.get("hosts") {
-            None => vec![None],
+            None => Some(vec![None]),
             Some(hosts) => self
-                .strings(hosts, &path.key("hosts"), "host", |host| {
-                    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-                    let name = host.strip_prefix("*.").unwrap_or(&host);
-                    if name.is_empty()
-                        || name.contains('*')
-                        || name.contains(|c: char| c.is_whitespace() || c == '/')
-                    {
-                        return Err("a host is a name, or `*.` and a name");
-                    }
-                    if !name.starts_with('[') && name.contains(':') {
-                        return Err("a host is given without its port; every port matches");
-                    }
-                    Ok(host.strip_prefix('*').unwrap_or(&host).to_owned())
-                })?
-                .into_iter()
-                .map(Some)
-                .collect(),
+                .strings(hosts, &path.key("hosts"), "host", host_pattern)
+                .map(|hosts| hosts.into_iter().map(Some).collect()),
         };
         let methods = match members.get("methods") {
-            None => Vec::new(),
+            None => Some(Vec::new()),
             Some(methods) => self.strings(methods, &path.key("methods"), "method", |method| {
                 if is_token(method) { Ok(method.to_owned()) } else { Err("a method is a word such as `GET`") }
-            })?,
+            }),
         };
         let pattern = match members.get("path") {
-            None => PathPattern::Prefix(self.texts.intern("")),
-            Some(pattern) => self.path_pattern(pattern, &path.key("path"))?,
+            None => Some(PathPattern::Prefix(self.texts.intern(""))),
+            Some(pattern) => self.path_pattern(pattern, &path.key("path")),
         };
         let headers = match members.get("headers") {
-            None => Vec::new(),
-            Some(headers) => self.header_matches(headers, &path.key("headers"))?,
+            None => Some(Vec::new()),
+            Some(headers) => self.header_matches(headers, &path.key("headers")),
         };
-        Some(Match { hosts, path: pattern, methods, headers })
+        // With a condition that was not understood, nobody knows which requests are meant.
+        if !members.keys().all(|key| known.contains(&key.as_str())) {
+            return None;
+        }
+        Some(Match {
+            name: Text::default(),
+            hosts: hosts?,
+            path: pattern?,
+            methods: methods?,
+            headers: headers?,
+            flag: None,
+            gate: None,
+        })
     }
 
     fn strings(
@@ -213,17 +221,16 @@ impl<'a> Compiler<'a> {
                 return None;
             }
         };
-        let mut texts = Vec::with_capacity(items.len());
-        for (index, item) in items.iter().enumerate() {
-            match item.as_str().ok_or("must be a string").and_then(&check) {
-                Ok(text) => texts.push(self.texts.intern(&text)),
+        let read =
+            |(index, item): (usize, &Value)| match item.as_str().ok_or("must be a string").and_then(&check) {
+                Ok(text) => Some(self.texts.intern(&text)),
                 Err(reason) => {
                     self.problems.refuse(&path.index(index), format!("{item}: {reason}"));
-                    return None;
+                    None
                 }
-            }
-        }
-        Some(texts)
+            };
+        let texts: Vec<_> = items.iter().enumerate().map(read).collect();
+        texts.into_iter().collect()
     }
 
     fn path_pattern(&mut self, value: &Value, path: &Path<'_>) -> Option<PathPattern> {
@@ -261,26 +268,28 @@ impl<'a> Compiler<'a> {
             );
             return None;
         };
-        let mut matches = Vec::with_capacity(headers.len());
-        for (name, condition) in headers {
-            let path = &path.key(name);
-            if !is_token(name) {
-                self.problems.refuse(path, "is not the name of a header");
+        let matches: Vec<_> = headers
+            .iter()
+            .map(|(name, condition)| self.header_match(name, condition, &path.key(name)))
+            .collect();
+        matches.into_iter().collect()
+    }
+
+    fn header_match(&mut self, name: &str, condition: &Value, path: &Path<'_>) -> Option<HeaderMatch> {
+        if !is_token(name) {
+            self.problems.refuse(path, "is not the name of a header");
+            return None;
+        }
+        let members = self.members(condition, path, &["exact", "present"])?;
+        let condition = match (members.get("exact"), members.get("present")) {
+            (Some(Value::String(text)), None) => HeaderCondition::Exact(self.texts.intern(text)),
+            (None, Some(Value::Bool(present))) => HeaderCondition::Present(*present),
+            _ => {
+                self.problems.refuse(path, "must have either `exact`, a string, or `present`, true or false");
                 return None;
             }
-            let members = self.members(condition, path, &["exact", "present"])?;
-            let condition = match (members.get("exact"), members.get("present")) {
-                (Some(Value::String(text)), None) => HeaderCondition::Exact(self.texts.intern(text)),
-                (None, Some(Value::Bool(present))) => HeaderCondition::Present(*present),
-                _ => {
-                    self.problems
-                        .refuse(path, "must have either `exact`, a string, or `present`, true or false");
-                    return None;
-                }
-            };
-            matches.push(HeaderMatch { name: self.texts.intern(&name.to_ascii_lowercase()), condition });
-        }
-        Some(matches)
+        };
+        Some(HeaderMatch { name: self.texts.intern(&name.to_ascii_lowercase()), condition })
     }
 
     /// Checks a guardrail's shape. Nothing enforces guardrails yet, and whoever relies on one must be told.
@@ -313,4 +322,17 @@ impl<'a> Compiler<'a> {
 /// Whether a text can name an upstream: it travels in a header.
 fn is_upstream(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// A host as the index has it: in lower case, a suffix with its leading dot.
+fn host_pattern(host: &str) -> Result<String, &'static str> {
+    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    let name = host.strip_prefix("*.").unwrap_or(&host);
+    if name.is_empty() || name.contains('*') || name.contains(|c: char| c.is_whitespace() || c == '/') {
+        return Err("a host is a name, or `*.` and a name");
+    }
+    if !name.starts_with('[') && name.contains(':') {
+        return Err("a host is given without its port; every port matches");
+    }
+    Ok(host.strip_prefix('*').unwrap_or(&host).to_owned())
 }

@@ -21,7 +21,7 @@ const MOST_MATCHED: usize = 4096;
 
 impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
     /// The hash that places a key; none without a key.
-    fn place(&mut self, position: Position) -> Result<Option<u64>, Fault> {
+    pub(crate) fn place(&mut self, position: Position) -> Result<Option<u64>, Fault> {
         if let Some(by) = position.by {
             let value = self.eval(by)?;
             return Ok(match self.view(&value) {
@@ -91,7 +91,7 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
             State::Targeted(rule) => {
                 let outer = (self.flag, std::mem::replace(&mut self.scope, Scope::Root));
                 self.flag = flag;
-                let result = self.eval(rule);
+                let result = self.eval(rule).and_then(|value| self.in_text(value));
                 (self.flag, self.scope) = outer;
                 match result {
                     Ok(Operand::Null) => flag.default,

@@ -8,7 +8,7 @@ use crate::rule::Comparison;
 use crate::value::Attributes;
 
 /// JsonLogic's truth: empty arrays and empty objects are false as well as what ECMAScript calls falsy.
-pub(super) fn truthy(value: View<'_>) -> bool {
+pub(crate) fn truthy(value: View<'_>) -> bool {
     match value {
         View::Null => false,
         View::Bool(value) => value,
@@ -32,7 +32,7 @@ fn same(a: View<'_>, b: View<'_>) -> bool {
 }
 
 /// Compares two values. Unlike ECMAScript, JsonLogic fails on what is not comparable instead of answering false.
-pub(super) fn compare(comparison: Comparison, a: View<'_>, b: View<'_>) -> Result<bool, Fault> {
+pub(crate) fn compare(comparison: Comparison, a: View<'_>, b: View<'_>) -> Result<bool, Fault> {
     match comparison {
         Comparison::StrictEqual => return Ok(same(a, b)),
         Comparison::StrictNotEqual => return Ok(!same(a, b)),
@@ -135,8 +135,8 @@ pub(super) fn contains<'a, A: Attributes + ?Sized>(
     };
     match machine.view(haystack) {
         View::Text(haystack) => {
-            let contains =
-                |needle: &str| haystack.is_empty() && needle.is_empty() || haystack.contains(needle);
+            // An empty text is falsy, and what is falsy counts as an empty list.
+            let contains = |needle: &str| !haystack.is_empty() && haystack.contains(needle);
             Ok(match machine.view(needle) {
                 View::Null => contains("null"),
                 _ => machine.with_name(*needle, contains).unwrap_or(false),

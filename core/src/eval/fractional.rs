@@ -21,20 +21,20 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
         let Some(fractional) = self.snapshot.rules.fractionals.get(index as usize) else {
             return Ok(Operand::Null);
         };
-        let Some(hash) = self.bucketing_hash(fractional)? else { return Ok(Operand::Null) };
+        let hash = self.bucketing_hash(fractional)?;
         match fractional.total {
             Some(total) => {
                 let weights = fractional.buckets.iter().map(|bucket| match bucket.weight {
                     Weight::Constant(weight) => weight,
                     Weight::Computed(_) => 0,
                 });
-                self.pick(fractional, position(hash, total, weights))
+                self.pick(fractional, hash.and_then(|hash| position(hash, total, weights)))
             }
             None => self.computed_weights(fractional, hash),
         }
     }
 
-    fn bucketing_hash(&mut self, fractional: &Fractional) -> Result<Option<u32>, Fault> {
+    pub(crate) fn bucketing_hash(&mut self, fractional: &Fractional) -> Result<Option<u32>, Fault> {
         if let BucketBy::Value(node) = fractional.by {
             let value = self.eval(node)?;
             match (self.view(&value), fractional.version) {
@@ -65,19 +65,20 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
     }
 
     /// Weights that are expressions: evaluated onto a stack in the scratch, so that nested ones need no allocation.
-    fn computed_weights(&mut self, fractional: &'a Fractional, hash: u32) -> Outcome<'a> {
+    fn computed_weights(&mut self, fractional: &'a Fractional, hash: Option<u32>) -> Outcome<'a> {
         let base = self.scratch.weights.len();
         let position = self.push_weights(fractional).map(|total| {
             let weights = self.scratch.weights.get(base..).unwrap_or_default();
-            total.and_then(|total| position(hash, total, weights.iter().copied()))
+            hash.zip(total).and_then(|(hash, total)| position(hash, total, weights.iter().copied()))
         });
         self.scratch.weights.truncate(base);
         self.pick(fractional, position?)
     }
 
-    /// The sum of the weights; none when one of them is no weight, or the sum is too large.
+    /// The sum of the weights; none when one of them is no weight, or the sum is too large. All are evaluated, since
+    /// one that fails makes the rule fail wherever it stands.
     fn push_weights(&mut self, fractional: &'a Fractional) -> Result<Option<u32>, Fault> {
-        let mut total = 0u32;
+        let mut total = Some(0u32);
         for bucket in &fractional.buckets {
             let weight = match bucket.weight {
                 Weight::Constant(weight) => Some(weight),
@@ -89,12 +90,11 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
                     }
                 }
             };
-            let sum = weight.and_then(|weight| total.checked_add(weight)).filter(|sum| *sum <= MOST_WEIGHT);
-            let (Some(weight), Some(sum)) = (weight, sum) else { return Ok(None) };
-            total = sum;
-            self.scratch.weights.push(weight);
+            let sum = total.zip(weight).and_then(|(total, weight)| total.checked_add(weight));
+            total = sum.filter(|sum| *sum <= MOST_WEIGHT);
+            self.scratch.weights.push(weight.unwrap_or(0));
         }
-        Ok(Some(total))
+        Ok(total)
     }
 
     fn pick(&mut self, fractional: &'a Fractional, position: Option<usize>) -> Outcome<'a> {

@@ -7,13 +7,15 @@
 mod arithmetic;
 mod bucket;
 mod cbor;
-mod coerce;
+pub(crate) mod coerce;
 mod fractional;
 mod iterate;
 mod murmur3;
 mod network;
 mod operand;
 mod operator;
+#[cfg(test)]
+mod tests;
 mod text;
 mod variable;
 mod version;
@@ -26,9 +28,9 @@ use crate::value::{Attributes, Value};
 pub(crate) use bucket::WHOLE;
 pub(crate) use fractional::{MOST_WEIGHT, weight};
 pub(crate) use network::parse_network;
-pub(crate) use operand::Operand;
-use operand::{Span, View};
-use variable::Scope;
+use operand::Span;
+pub(crate) use operand::{Operand, View};
+pub(crate) use variable::Scope;
 pub(crate) use version::{parse as parse_version, parse_operator as parse_version_operator};
 
 /// The most steps of one evaluation, the prerequisites it leads to included: about a millisecond.
@@ -87,7 +89,7 @@ pub(crate) struct Machine<'a, 's, A: ?Sized> {
     scratch: &'s mut Scratch,
     /// Items of lists, and arguments of operators, as a stack.
     items: Vec<Operand<'a>>,
-    scope: Scope<'a>,
+    pub(crate) scope: Scope<'a>,
     steps: u32,
 }
 
@@ -111,7 +113,7 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
         rule: NodeId,
         read: impl FnOnce(&Self, Operand<'a>) -> T,
     ) -> Result<T, Fault> {
-        let result = self.eval(rule).map(|value| read(&self, value));
+        let result = self.eval(rule).and_then(|value| self.in_text(value)).map(|value| read(&self, value));
         if self.items.capacity() > 0 {
             self.scratch.items = recycle(std::mem::take(&mut self.items));
         }
@@ -119,7 +121,7 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
     }
 
     /// The value of a node. Recursion is bounded by the depth that compiling allows.
-    fn eval(&mut self, id: NodeId) -> Outcome<'a> {
+    pub(crate) fn eval(&mut self, id: NodeId) -> Outcome<'a> {
         self.charge(1)?;
         let snapshot = self.snapshot;
         Ok(match snapshot.rules.node(id) {
@@ -183,7 +185,7 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
     }
 
     /// A value as operators look at it.
-    fn view<'t>(&'t self, value: &Operand<'t>) -> View<'t> {
+    pub(crate) fn view<'t>(&'t self, value: &Operand<'t>) -> View<'t> {
         match *value {
             Operand::Null => View::Null,
             Operand::Bool(value) => View::Bool(value),
@@ -247,6 +249,10 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
     fn contains(&mut self, needle: NodeId, haystack: NodeId) -> Result<bool, Fault> {
         let needle = self.eval(needle)?;
         let haystack = self.eval(haystack)?;
+        let needle = match self.view(&haystack) {
+            View::Text(_) => self.in_text(needle)?,
+            _ => needle,
+        };
         self.charge(match self.view(&haystack) {
             View::Text(text) => text.len() / 64,
             View::Array(items) => items.len(),
@@ -285,9 +291,7 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
             View::Bool(true) => Some(read("true")),
             View::Bool(false) => Some(read("false")),
             View::Number(number) => Some(read(ryu_js::Buffer::new().format(number))),
-            // ECMAScript writes an array as its items with commas; one item alone may name a variant.
-            View::Array([item]) => self.with_name(Operand::from(item), read),
-            View::List([item]) => self.with_name(*item, read),
+            // What `in_text` has not made a text of names nothing.
             View::Array(_) | View::List(_) | View::Object(_) => Some(read("")),
         }
     }

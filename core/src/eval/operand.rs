@@ -59,7 +59,7 @@ impl<'a> From<&'a serde_json::Value> for Operand<'a> {
 
 /// A value as an operator looks at it: texts are texts, wherever they lie.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum View<'t> {
+pub(crate) enum View<'t> {
     Null,
     Bool(bool),
     Number(f64),

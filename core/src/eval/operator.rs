@@ -58,7 +58,13 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
                 })?)
             }
             Operator::In => match values.of(&self.items) {
-                [needle, haystack, ..] => Operand::Bool(coerce::contains(self, needle, haystack)?),
+                [needle, haystack, ..] => {
+                    let (mut needle, haystack) = (*needle, *haystack);
+                    if matches!(self.view(&haystack), View::Text(_)) {
+                        needle = self.in_text(needle)?;
+                    }
+                    Operand::Bool(coerce::contains(self, &needle, &haystack)?)
+                }
                 _ => Operand::Bool(false),
             },
             Operator::StartsWith | Operator::EndsWith => match values.of(&self.items) {
@@ -71,7 +77,7 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
                 },
                 _ => Operand::Null,
             },
-            Operator::SemVer => self.sem_ver(values),
+            Operator::SemVer => self.sem_ver(values)?,
             Operator::Add
             | Operator::Subtract
             | Operator::Multiply

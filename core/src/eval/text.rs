@@ -15,6 +15,16 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
         Ok(Operand::Built(Span::new(start, self.scratch.text.len() - start)))
     }
 
+    /// A list or an object as its text; other values are what they are.
+    pub(super) fn in_text(&mut self, value: Operand<'a>) -> Outcome<'a> {
+        if !matches!(self.view(&value), View::Array(_) | View::List(_) | View::Object(_)) {
+            return Ok(value);
+        }
+        let start = self.scratch.text.len();
+        self.append(value, 0)?;
+        Ok(Operand::Built(Span::new(start, self.scratch.text.len() - start)))
+    }
+
     /// Appends a value as ECMAScript writes it.
     fn append(&mut self, value: Operand<'a>, depth: usize) -> Result<(), Fault> {
         match value {
@@ -82,29 +92,57 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
         let View::Text(source) = self.view(text) else { return Err(Fault::Arguments) };
         let units = if source.is_ascii() { source.len() } else { source.encode_utf16().count() };
         let total = units as f64;
-        let from = if from < 0.0 { (total + from.ceil()).max(0.0) } else { from.floor().min(total) };
+        let from = from.trunc();
+        let from = if from < 0.0 { (total + from).max(0.0) } else { from.min(total) };
         let end = match len {
             None => total,
-            Some(len) if len < 0.0 => (total + len.ceil()).max(from),
-            Some(len) => (from + len.floor()).min(total),
+            Some(len) if len < 0.0 => from + (total - from + len).trunc().max(0.0),
+            Some(len) => (from + len.trunc()).min(total),
         };
         let (from, end) = (from as usize, end as usize);
-        match *text {
-            Operand::Text(text) if text.is_ascii() => {
-                Ok(Operand::Text(text.get(from..end).unwrap_or_default()))
-            }
-            Operand::Built(span) if source.is_ascii() => {
-                Ok(Operand::Built(Span::new(span.start as usize + from, end.saturating_sub(from))))
-            }
-            _ => {
-                let part = source.encode_utf16().skip(from).take(end.saturating_sub(from));
-                let part: String =
-                    char::decode_utf16(part).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
-                let start = self.scratch.text.len();
-                self.append_text(&part)?;
-                Ok(Operand::Built(Span::new(start, self.scratch.text.len() - start)))
-            }
+        let (start, torn_start) = utf16_offset(source, from);
+        let (end, torn_end) = utf16_offset(source, end.max(from));
+        if torn_start || torn_end {
+            return self.torn(*text, start, end, torn_start, torn_end);
         }
+        Ok(match *text {
+            Operand::Text(text) => Operand::Text(text.get(start..end).unwrap_or_default()),
+            Operand::Built(span) => Operand::Built(Span::new(span.start as usize + start, end - start)),
+            other => other,
+        })
+    }
+
+    /// A part that begins or ends inside a character beyond U+FFFF. ECMAScript keeps half of it, which no text in UTF-8
+    /// can; what stands for it equals no other text that a document could compare it with.
+    fn torn(
+        &mut self,
+        text: Operand<'a>,
+        start: usize,
+        end: usize,
+        torn_start: bool,
+        torn_end: bool,
+    ) -> Outcome<'a> {
+        let base = self.scratch.text.len();
+        if torn_start {
+            self.append_text("\u{fffd}")?;
+        }
+        // Where both ends lie in one character, nothing is left between them.
+        let start = if torn_start { start + 4 } else { start };
+        match text {
+            Operand::Text(text) => self.append_text(text.get(start..end).unwrap_or_default())?,
+            Operand::Built(span) => {
+                self.room_for(end.saturating_sub(start))?;
+                let (start, end) = (span.start as usize + start, span.start as usize + end);
+                if start < end {
+                    self.scratch.text.extend_from_within(start..end);
+                }
+            }
+            _ => {}
+        }
+        if torn_end {
+            self.append_text("\u{fffd}")?;
+        }
+        Ok(Operand::Built(Span::new(base, self.scratch.text.len() - base)))
     }
 
     /// A position, as ECMAScript reads one: what is not a number is 0.
@@ -117,5 +155,37 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
             View::Bool(value) => f64::from(u8::from(value)),
             _ => 0.0,
         })
+    }
+}
+
+/// The byte at which the UTF-16 code unit `unit` begins, and whether that unit is the second half of a character: then
+/// it is the byte at which the character begins.
+fn utf16_offset(text: &str, unit: usize) -> (usize, bool) {
+    if text.is_ascii() {
+        return (unit.min(text.len()), false);
+    }
+    let mut units = 0;
+    for (offset, c) in text.char_indices() {
+        match units + c.len_utf16() {
+            _ if units == unit => return (offset, false),
+            after if after > unit => return (offset, true),
+            after => units = after,
+        }
+    }
+    (text.len(), false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::utf16_offset;
+
+    #[test]
+    fn units_are_found_and_halves_are_told() {
+        let text = "aé😀b";
+        let offsets: Vec<_> = (0..=6).map(|unit| utf16_offset(text, unit)).collect();
+        assert_eq!(
+            offsets,
+            [(0, false), (1, false), (3, false), (3, true), (7, false), (8, false), (8, false)]
+        );
     }
 }

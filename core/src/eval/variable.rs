@@ -3,11 +3,11 @@
 use super::operand::Operand;
 use super::{Fault, Machine, Outcome, Span, View, recycle};
 use crate::rule::{Arguments, NodeId};
-use crate::value::{Attribute, Attributes, split_head, walk};
+use crate::value::{Attribute, Attributes, position, split_head, step_into};
 
 /// What names are looked up in.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Scope<'a> {
+pub(crate) enum Scope<'a> {
     /// The evaluation context.
     Root,
     /// The item that an iteration is at.
@@ -17,30 +17,38 @@ pub(super) enum Scope<'a> {
 }
 
 impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
-    /// A part of what an iteration is at.
+    /// A part of what an iteration is at; null where there is none.
     pub(super) fn member(&self, path: &str) -> Operand<'a> {
+        self.part(path).unwrap_or(Operand::Null)
+    }
+
+    /// What a name means where it stands, if anything; what is null is there.
+    fn part(&self, path: &str) -> Option<Operand<'a>> {
         let (value, path) = match self.scope {
-            Scope::Root => return self.attributes.get(Attribute::at(path)).into(),
+            Scope::Root => {
+                let attribute = Attribute::at(path);
+                return self.attributes.contains(attribute).then(|| self.attributes.get(attribute).into());
+            }
             Scope::Item(item) => (item, Some(path).filter(|path| !path.is_empty())),
             Scope::Reduce { accumulator, current } => match split_head(path) {
                 ("accumulator", rest) => (accumulator, rest),
                 ("current", rest) => (current, rest),
-                _ => return Operand::Null,
+                _ => return None,
             },
         };
-        let Some(path) = path else { return value };
+        let Some(path) = path else { return Some(value) };
         match value {
-            Operand::Json(json) => walk(json, path).into(),
+            Operand::Json(json) => step_into(json, path).map(Operand::from),
             Operand::List(span) => {
                 let (head, rest) = split_head(path);
-                let item = head.parse().ok().and_then(|index: usize| span.of(&self.items).get(index));
+                let item = position(head).and_then(|index| span.of(&self.items).get(index));
                 match (item, rest) {
-                    (Some(Operand::Json(json)), Some(rest)) => walk(json, rest).into(),
-                    (Some(item), None) => *item,
-                    _ => Operand::Null,
+                    (Some(Operand::Json(json)), Some(rest)) => step_into(json, rest).map(Operand::from),
+                    (Some(item), None) => Some(*item),
+                    _ => None,
                 }
             }
-            _ => Operand::Null,
+            _ => None,
         }
     }
 
@@ -81,13 +89,12 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
     }
 
     fn is_there(&self, path: &str) -> bool {
-        match self.scope {
-            Scope::Root => match path {
-                "$flagd.flagKey" | "$flagd.timestamp" => true,
-                path => self.attributes.contains(Attribute::at(path)),
-            },
-            _ => !matches!(self.member(path), Operand::Null),
-        }
+        // An empty name means everything, which always is there.
+        path.is_empty()
+            || match (self.scope, path) {
+                (Scope::Root, "$flagd.flagKey" | "$flagd.timestamp") => true,
+                _ => self.part(path).is_some(),
+            }
     }
 
     /// Evaluates arguments into consecutive places. What they build themselves comes to lie behind.

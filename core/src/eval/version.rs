@@ -135,19 +135,21 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
     /// `sem_ver` with an operator and a version that the document states.
     pub(super) fn version(&mut self, version: NodeId, index: u32) -> Outcome<'a> {
         let value = self.eval(version)?;
+        let value = self.in_text(value)?;
         let Some(test) = self.snapshot.rules.versions.get(index as usize) else { return Ok(Operand::Null) };
         let right = self.snapshot.text.get(test.version);
         Ok(self.versions(self.view(&value), test.operator, View::Text(right)))
     }
 
     /// `sem_ver` with everything evaluated.
-    pub(super) fn sem_ver(&self, values: Span) -> Operand<'a> {
-        let [left, operator, right] = values.of(&self.items) else { return Operand::Null };
-        let View::Text(operator) = self.view(operator) else { return Operand::Null };
-        match parse_operator(operator) {
-            Some(operator) => self.versions(self.view(left), operator, self.view(right)),
+    pub(super) fn sem_ver(&mut self, values: Span) -> Outcome<'a> {
+        let [left, operator, right] = *values.of(&self.items) else { return Ok(Operand::Null) };
+        let (left, right) = (self.in_text(left)?, self.in_text(right)?);
+        let View::Text(operator) = self.view(&operator) else { return Ok(Operand::Null) };
+        Ok(match parse_operator(operator) {
+            Some(operator) => self.versions(self.view(&left), operator, self.view(&right)),
             None => Operand::Null,
-        }
+        })
     }
 
     fn versions(&self, left: View<'_>, operator: VersionOperator, right: View<'_>) -> Operand<'a> {

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::path::{Position, offset_in};
+use super::syntax::SyntaxError;
 
 /// One level of a value. Members keep their order and are not deduplicated.
 #[derive(Debug)]
@@ -52,44 +52,17 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Text that is not JSON, and where.
-#[derive(Debug)]
-pub(crate) struct SyntaxError {
-    pub(crate) message: String,
-    /// Line and column within the slice that was read.
-    position: Position,
-}
-
-impl SyntaxError {
-    fn new(error: &serde_json::Error) -> Self {
-        let text = error.to_string();
-        let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message).to_owned();
-        // serde_json counts columns in bytes from 1, with 0 for "before the first".
-        Self { message, position: Position { line: error.line(), column: error.column().max(1) } }
-    }
-
-    /// The place in `document`, of which `raw` is a slice.
-    pub(crate) fn position_in(&self, document: &str, raw: Option<&RawValue>) -> Position {
-        let Some(raw) = raw else { return self.position };
-        let start = Position::of_offset(document, offset_in(document, raw));
-        match self.position.line {
-            0 | 1 => Position { line: start.line, column: start.column + self.position.column - 1 },
-            line => Position { line: start.line + line - 1, column: self.position.column },
-        }
-    }
-}
-
 /// Reads one level of `raw`.
 pub(crate) fn entries(raw: &RawValue) -> Result<Entries<'_>, SyntaxError> {
     match raw.get().as_bytes().first() {
-        Some(b'{' | b'[') => serde_json::from_str(raw.get()).map_err(|error| SyntaxError::new(&error)),
+        Some(b'{' | b'[') => read(raw.get()),
         _ => Ok(Entries::Scalar),
     }
 }
 
 /// Reads a whole value.
 pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, SyntaxError> {
-    serde_json::from_str(text).map_err(|error| SyntaxError::new(&error))
+    serde_json::from_str(text).map_err(|error| SyntaxError::new(&error, text))
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
@@ -148,22 +121,5 @@ impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
         }
 
         deserializer.deserialize_str(KeyVisitor)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_syntax_error_inside_a_slice_is_placed_in_the_whole() {
-        let document = "{\n \"a\": [1,\n  1e999]}";
-        let raw: &RawValue = serde_json::from_str(document).unwrap();
-        let Ok(Entries::Map(members)) = entries(raw) else { panic!("an object") };
-        let (key, list) = &members[0];
-        assert_eq!(key, "a");
-        let error = read::<serde_json::Value>(list.get()).unwrap_err();
-        assert_eq!(error.message, "number out of range");
-        assert_eq!(error.position_in(document, Some(list)).line, 3);
     }
 }

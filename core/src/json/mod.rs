@@ -5,8 +5,12 @@
 //! snapshot needs. `serde_json` does all the parsing.
 
 mod entries;
+mod locate;
 mod path;
+mod syntax;
 
 pub(crate) use entries::{Entries, Kind, entries, read};
+pub(crate) use locate::locate;
+pub(crate) use path::Path;
 pub use path::{JsonPath, Position};
-pub(crate) use path::{Path, locate};
+pub(crate) use syntax::SyntaxError;

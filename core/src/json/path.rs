@@ -2,20 +2,16 @@
 
 use std::fmt;
 
-use serde_json::value::RawValue;
-
-use super::entries::{Entries, entries};
-
 /// One step down into a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Step {
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Step {
     Key(String),
     Index(usize),
 }
 
 /// A path into a document, printed as `$.flags.checkout.targeting.if[0]`. Keys with other characters than letters,
 /// digits, `_`, `-` and `$` are printed as `["..."]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct JsonPath(Vec<Step>);
 
 impl fmt::Display for JsonPath {
@@ -29,6 +25,28 @@ impl fmt::Display for JsonPath {
             }
         }
         Ok(())
+    }
+}
+
+impl JsonPath {
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.0
+    }
+
+    /// Whether the first step is this key.
+    pub(crate) fn begins_with(&self, key: &str) -> bool {
+        matches!(self.0.first(), Some(Step::Key(first)) if first == key)
+    }
+
+    /// The path as `serde_path_to_error` tells it.
+    pub(crate) fn of_serde(path: &serde_path_to_error::Path) -> Self {
+        use serde_path_to_error::Segment;
+        let step = |segment: &Segment| match segment {
+            Segment::Seq { index } => Some(Step::Index(*index)),
+            Segment::Map { key } | Segment::Enum { variant: key } => Some(Step::Key(key.clone())),
+            Segment::Unknown => None,
+        };
+        Self(path.iter().map_while(step).collect())
     }
 }
 
@@ -85,39 +103,20 @@ pub struct Position {
 }
 
 impl Position {
-    /// The place of the byte at `offset`.
-    pub(crate) fn of_offset(text: &str, offset: usize) -> Self {
-        let before = text.get(..offset).unwrap_or(text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        Self { line, column: before.get(line_start..).unwrap_or_default().chars().count() + 1 }
+    /// The place where `text` ends, which begins at line 1, column 1.
+    pub(crate) fn of_end(text: &str) -> Self {
+        let line_start = text.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = text.bytes().filter(|byte| *byte == b'\n').count() + 1;
+        Self { line, column: text.get(line_start..).unwrap_or_default().chars().count() + 1 }
     }
-}
 
-/// Where the value at `path` begins. A path that goes on past what exists (a key that is missing) gives the place of
-/// the innermost value that does exist.
-pub(crate) fn locate(document: &str, path: &JsonPath) -> Option<Position> {
-    let mut raw: &RawValue = serde_json::from_str(document).ok()?;
-    for step in &path.0 {
-        let inner = match (entries(raw).ok()?, step) {
-            // As everywhere: of a key that stands twice, the last counts.
-            (Entries::Map(members), Step::Key(key)) => {
-                members.into_iter().rev().find(|(name, _)| name == key).map(|(_, raw)| raw)
-            }
-            (Entries::Array(items), Step::Index(index)) => items.get(*index).copied(),
-            _ => None,
-        };
-        match inner {
-            Some(inner) => raw = inner,
-            None => break,
+    /// The place in the whole text of what stands at `inner` in a text that begins here.
+    pub(crate) fn followed_by(self, inner: Self) -> Self {
+        match inner.line {
+            0 | 1 => Self { line: self.line, column: self.column + inner.column.max(1) - 1 },
+            line => Self { line: self.line + line - 1, column: inner.column },
         }
     }
-    Some(Position::of_offset(document, offset_in(document, raw)))
-}
-
-/// How far into `document` the slice `raw` begins; it must be a slice of it.
-pub(super) fn offset_in(document: &str, raw: &RawValue) -> usize {
-    (raw.get().as_ptr() as usize).saturating_sub(document.as_ptr() as usize)
 }
 
 #[cfg(test)]
@@ -130,17 +129,5 @@ mod tests {
         let odd = flags.key("a b\"c");
         assert_eq!(odd.key("if").index(2).to_json_path().to_string(), r#"$.flags["a b\"c"].if[2]"#);
         assert_eq!(flags.key("new-summary").to_json_path().to_string(), "$.flags.new-summary");
-    }
-
-    #[test]
-    fn a_value_is_found_by_line_and_column() {
-        let document = "{\n  \"flags\": {\n    \"é\": [1, {\"x\": 2}]\n  }\n}";
-        let root = Path::Root;
-        let (flags, missing) = (root.key("flags"), root.key("routes"));
-        let list = flags.key("é");
-        let place = |path: Path<'_>| locate(document, &path.to_json_path()).map(|p| (p.line, p.column));
-        assert_eq!(place(list), Some((3, 10)));
-        assert_eq!(place(list.index(1).key("x")), Some((3, 20)));
-        assert_eq!(place(missing), Some((1, 1)), "what is missing is reported where it should stand");
     }
 }

@@ -169,6 +169,13 @@ impl Index {
         search.best.map(RouteId)
     }
 
+    /// Under which hosts (none: every host) and paths a route stands. It looks at every entry: for explanations only.
+    pub(crate) fn places(&self, route: RouteId) -> Vec<(Option<Text>, PathPattern)> {
+        let entries = self.paths.iter().filter(|entry| entry.routes.contains(&route.0));
+        let host = |group| self.hosts.iter().find(|host| host.group == group).map(|host| host.pattern);
+        entries.map(|entry| (host(entry.group), entry.pattern)).collect()
+    }
+
     pub(crate) fn size(&self) -> usize {
         self.hosts.allocation_size()
             + self.paths.allocation_size()

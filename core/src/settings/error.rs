@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::Utf8Error;
 
-use crate::json::{JsonPath, Position, SyntaxError, locate};
+use serde_json::value::RawValue;
+
+use crate::json::{JsonPath, Position, SyntaxError, locate, read};
 use crate::names::unknown_key;
 
 /// A configuration that cannot be used: where, and why.
@@ -42,7 +44,9 @@ impl SettingsError {
         error: &serde_json::Error,
     ) -> Self {
         let syntax = SyntaxError::new(error, text);
-        if !error.is_data() {
+        // Of an enumeration in another shape than it has, the parser says that it is no JSON.
+        let is_shape = error.is_data() || read::<&RawValue>(text).is_ok();
+        if !is_shape {
             let path = JsonPath::default();
             let message = format!("not JSON: {}", syntax.message);
             return Self { path, position: Some(syntax.position), message };
@@ -50,22 +54,37 @@ impl SettingsError {
         let path = path.map(JsonPath::of_serde).unwrap_or_default();
         let place = locate(text, &[&path]).pop().flatten();
         let position = place.map_or(syntax.position, |(_, position)| position);
-        Self { path, position: Some(position), message: plain(&syntax.message) }
+        let message = match error.is_data() {
+            true => plain(&syntax.message),
+            false if path.begins_with("host") => "must be the name of a proxy, a string".to_owned(),
+            false => "must be an object with exactly one key, such as {\"header\": \"x-user-id\"}".to_owned(),
+        };
+        Self { path, position: Some(position), message }
+    }
+
+    pub(super) fn not_an_object(text: &str) -> Self {
+        let start = text.len() - text.trim_start().len();
+        let position = Some(Position::of_end(text.get(..start).unwrap_or_default()));
+        Self { path: JsonPath::default(), position, message: "must be an object".to_owned() }
     }
 }
 
 /// A message of `serde` without its names of types.
 fn plain(message: &str) -> String {
     let names: Vec<_> = message.split('`').skip(1).step_by(2).collect();
-    match names.as_slice() {
-        [unknown, known @ ..] if message.starts_with("unknown field") && !known.is_empty() => {
+    if message.starts_with("invalid length") {
+        return "must be an object, this is an array".to_owned();
+    }
+    match (names.as_slice(), message.split_once(' ').map_or("", |(first, _)| first)) {
+        ([unknown, known @ ..], "unknown") if message.starts_with("unknown field") => {
             unknown_key(unknown, known)
         }
-        [unknown, known @ ..] if message.starts_with("unknown variant") && !known.is_empty() => {
+        ([unknown, known @ ..], "unknown") => {
             let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
             format!("`{unknown}` is not known; allowed are {}", known.join(", "))
         }
-        [missing] if message.starts_with("missing field") => format!("`{missing}` is missing"),
+        ([missing], "missing") => format!("`{missing}` is missing"),
+        ([twice], "duplicate") => format!("`{twice}` stands here twice"),
         _ => match message.strip_prefix("invalid type: ").and_then(|types| types.split_once(", expected ")) {
             Some((found, expected)) => format!("must be {}, this is {}", kind(expected), kind(found)),
             None => message.to_owned(),
@@ -73,16 +92,15 @@ fn plain(message: &str) -> String {
     }
 }
 
+/// What `serde` calls a type, in the words of JSON.
 fn kind(name: &str) -> &str {
-    match name.split([' ', '`']).next().unwrap_or_default() {
+    let name = name.strip_prefix("a ").unwrap_or(name);
+    match name.split(' ').next().unwrap_or_default() {
         "map" | "struct" => "an object",
         "sequence" => "an array",
         "string" => "a string",
         "integer" | "floating" => "a number",
         "boolean" => "a boolean",
-        "a" if name.starts_with("a map") => "an object",
-        "a" if name.starts_with("a sequence") => "an array",
-        "enum" | "variant" | "unit" | "newtype" => "an object with one key",
         _ => name,
     }
 }

@@ -186,6 +186,10 @@ impl Settings {
     pub fn parse(configuration: &[u8]) -> Result<Self, SettingsError> {
         let text = std::str::from_utf8(configuration).map_err(|error| SettingsError::not_text(&error))?;
         let text = if text.trim_ascii().is_empty() { "{}" } else { text };
+        // An array would be taken for the values of the keys in their order.
+        if text.trim_ascii_start().starts_with('[') {
+            return Err(SettingsError::not_an_object(text));
+        }
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let settings = serde_path_to_error::deserialize(&mut deserializer)
             .map_err(|error| SettingsError::of(text, Some(error.path()), error.inner()))?;
@@ -248,7 +252,13 @@ mod tests {
             (r#"{"upstreamHeader": "x y"}"#, &["$.upstreamHeader", "`x y`"]),
             (r#"{"context": {"targetingKey": [{"heder": "x"}]}}"#, &["$.context.targetingKey[0]", "`heder`"]),
             (r#"{"host": "apache"}"#, &["$.host", "`apache`", "`envoy`"]),
-            (r#"{"host": "envoy"} x"#, &["trailing characters"]),
+            (r#"{"host": "envoy"} x"#, &["trailing characters", "line 1, column 19"]),
+            (r#"{"host": "envoy",}"#, &["not JSON: trailing comma", "line 1, column 18"]),
+            (r#"{"host": 5}"#, &["$.host (line 1, column 10)", "a string"]),
+            (r#"{"context": {"targetingKey": [{}]}}"#, &["$.context.targetingKey[0]", "exactly one key"]),
+            (r#"{"upstreams": "x"}"#, &["$.upstreams", "must be an array, this is a string"]),
+            (r#"{"source": []}"#, &["$.source", "must be an object, this is an array"]),
+            (" []", &["$ (line 1, column 2)", "must be an object"]),
         ] {
             let error = error(configuration);
             for part in parts {

@@ -10,7 +10,7 @@ pub(super) fn evaluations(suite: &Suite) -> Vec<Value> {
     let folder = Folder::new(&suite.document.to_string());
     let question = |case| {
         let context = serde_json::Map::get(case, "context").cloned().unwrap_or_else(|| json!({}));
-        format!("{}\n", json!({ "flag": case["flag"], "context": context, "now": now(case) }))
+        format!("{}\n", json!({ "flag": case["flag"], "context": context, "now": time(case) }))
     };
     let questions: String = suite.cases.iter().map(question).collect();
     let output = folder.run_with(&["eval", "--document", "document.json", "--batch"], questions.as_bytes());
@@ -23,7 +23,7 @@ pub(super) fn decisions(suite: &Suite) -> Vec<Value> {
     let folder = Folder::new(&suite.document.to_string());
     let config = suite.config.to_string();
     let decide = |case: &serde_json::Map<String, Value>| {
-        let (request, now) = (case["request"].to_string(), now(case).to_string());
+        let (request, now) = (case["request"].to_string(), time(case).to_string());
         let fixed = ["decide", "--document", "document.json", "--config", &config];
         let output = folder.run(&[&fixed[..], &["--request", &request, "--now", &now]].concat());
         let mut answer = output.json();
@@ -38,6 +38,14 @@ pub(super) fn decisions(suite: &Suite) -> Vec<Value> {
         answer
     };
     suite.cases.iter().map(decide).collect()
+}
+
+/// The time of a case as the command line takes it: whole seconds, or milliseconds where these are large.
+fn time(case: &serde_json::Map<String, Value>) -> u64 {
+    match now(case) {
+        now if now % 1000 == 0 => now / 1000,
+        now => now,
+    }
 }
 
 /// One run of `validate`, its lines taken apart.
@@ -60,7 +68,7 @@ fn problem(line: &str) -> Option<Value> {
     let (path, message) = rest.split_once(": ")?;
     let severity = match severity {
         "warning" => "warning",
-        _ if message.ends_with("(the flag fails alone, with PARSE_ERROR)") => "flag",
+        _ if message.ends_with("alone, with PARSE_ERROR)") => "flag",
         _ => "document",
     };
     Some(json!({ "severity": severity, "path": path, "line": number, "message": message }))

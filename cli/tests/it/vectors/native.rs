@@ -18,7 +18,7 @@ pub(super) fn evaluations(suite: &Suite) -> Vec<Value> {
     let mut scratch = Scratch::default();
     let mut evaluate = |case: &Map<String, Value>| {
         let context = Context::new(case.get("context").cloned().unwrap_or_default());
-        let (key, now) = (case["flag"].as_str().unwrap(), Timestamp(now(case) * 1000));
+        let (key, now) = (case["flag"].as_str().unwrap(), Timestamp(now(case)));
         let evaluation = snapshot.evaluate(key, &context, now, &mut scratch);
         let mut out = String::new();
         ofrep::write_evaluation(&mut out, &snapshot, key, &evaluation);
@@ -43,7 +43,7 @@ fn decide(snapshot: &Snapshot, settings: &Settings, case: &Map<String, Value>) -
     };
     let bindings = Bindings::new(snapshot, &settings.context);
     let context = RequestContext::new(&request, &bindings, &settings.context, key);
-    let now = Timestamp(now(case) * 1000);
+    let now = Timestamp(now(case));
     let decision = snapshot.decide(&request, &context, now, &mut Scratch::default());
     let flag = decision.flag;
     let gate = if decision.closed.is_some() { "closed" } else { "open" };

@@ -62,9 +62,10 @@ pub(super) fn folder(name: &str, members: &[&str]) -> Vec<Suite> {
     files(name).iter().map(|path| Suite::read(path, members)).collect()
 }
 
-/// The time of a case, in unix seconds.
+/// The time of a case, in unix milliseconds.
 pub(super) fn now(case: &Map<String, Value>) -> u64 {
-    case.get("now").map_or(0, |now| now.as_u64().expect("unix seconds"))
+    let seconds = case.get("now").map_or(0.0, |now| now.as_f64().expect("unix seconds"));
+    (seconds * 1000.0).round() as u64
 }
 
 /// OFREP's object, without `key`: the same members, but for details and metadata that nobody expects.

@@ -3,7 +3,7 @@
 use regex_lite::RegexBuilder;
 use serde_json::Value;
 
-use super::{Compiled, RuleCompiler, problem};
+use super::RuleCompiler;
 use crate::eval::parse_network;
 use crate::json::Path;
 use crate::rule::{Node, Prerequisite};
@@ -16,57 +16,59 @@ const MOST_NETWORKS: usize = 10_000;
 
 impl RuleCompiler<'_> {
     /// `flag`: another flag's variant.
-    pub(super) fn prerequisite(&mut self, values: &[Value], path: &Path<'_>) -> Compiled<Node> {
+    pub(super) fn prerequisite(&mut self, values: &[Value], path: &Path<'_>) -> Node {
         match values {
             [Value::String(key)] => {
                 let (asker, key) = (self.texts.intern(self.flag), self.texts.intern(key));
                 self.rules.prerequisites.push(Prerequisite { asker, key, flag: None });
-                Ok(Node::Prerequisite((self.rules.prerequisites.len() - 1) as u32))
+                Node::Prerequisite((self.rules.prerequisites.len() - 1) as u32)
             }
-            _ => problem(path, "must be the key of a flag"),
+            _ => self.problem(path, "must be the key of a flag"),
         }
     }
 
     /// `cidr`: an address and one or more networks.
-    pub(super) fn cidr(&mut self, values: &[Value], path: &Path<'_>, depth: usize) -> Compiled<Node> {
+    pub(super) fn cidr(&mut self, values: &[Value], path: &Path<'_>, depth: usize) -> Node {
         let [address, networks] = values else {
-            return problem(path, "`cidr` needs an address and a network, or an array of networks");
+            return self.problem(path, "`cidr` needs an address and a network, or an array of networks");
         };
-        let listed = match networks {
-            Value::Array(networks) => networks.as_slice(),
-            network => std::slice::from_ref(network),
+        let address = self.rule(address, &path.index(0), depth + 1);
+        let path = path.index(1);
+        let (listed, is_list) = match networks {
+            Value::Array(networks) => (networks.as_slice(), true),
+            network => (std::slice::from_ref(network), false),
         };
         if listed.len() > MOST_NETWORKS {
-            return problem(&path.index(1), format!("more than {MOST_NETWORKS} networks"));
+            return self.problem(&path, format!("more than {MOST_NETWORKS} networks"));
         }
         let mut compiled = Vec::with_capacity(listed.len());
-        for network in listed {
+        for (index, network) in listed.iter().enumerate() {
             match network.as_str().and_then(parse_network) {
                 Some(network) => compiled.push(network),
                 None => {
-                    return problem(
-                        &path.index(1),
-                        format!("{network} is no network such as \"10.0.0.0/8\" or \"2001:db8::/32\""),
-                    );
+                    let message =
+                        format!("{network} is no network such as \"10.0.0.0/8\" or \"2001:db8::/32\"");
+                    let path = if is_list { path.index(index) } else { path };
+                    self.problem(&path, message);
                 }
             }
         }
-        let address = self.rule(address, &path.index(0), depth + 1)?;
         self.rules.networks.push(compiled.into());
-        Ok(Node::Cidr(address, (self.rules.networks.len() - 1) as u32))
+        Node::Cidr(address, (self.rules.networks.len() - 1) as u32)
     }
 
     /// `matches`: a text and a pattern.
-    pub(super) fn matches(&mut self, values: &[Value], path: &Path<'_>, depth: usize) -> Compiled<Node> {
+    pub(super) fn matches(&mut self, values: &[Value], path: &Path<'_>, depth: usize) -> Node {
         let [text, Value::String(pattern)] = values else {
-            return problem(path, "`matches` needs a text and a pattern, a string");
+            return self.problem(path, "`matches` needs a text and a pattern, a string");
         };
-        let compiled = match RegexBuilder::new(pattern).size_limit(MOST_PATTERN).build() {
-            Ok(compiled) => compiled,
-            Err(error) => return problem(&path.index(1), format!("`{pattern}` is no pattern: {error}")),
-        };
-        let text = self.rule(text, &path.index(0), depth + 1)?;
-        self.rules.patterns.push(compiled);
-        Ok(Node::Matches(text, (self.rules.patterns.len() - 1) as u32))
+        let text = self.rule(text, &path.index(0), depth + 1);
+        match RegexBuilder::new(pattern).size_limit(MOST_PATTERN).build() {
+            Ok(compiled) => {
+                self.rules.patterns.push(compiled);
+                Node::Matches(text, (self.rules.patterns.len() - 1) as u32)
+            }
+            Err(error) => self.problem(&path.index(1), format!("`{pattern}` is no pattern: {error}")),
+        }
     }
 }

@@ -1,0 +1,76 @@
+//! Corners in which flagd's reference evaluator was found to differ once (`preview/differential`).
+
+use serde_json::{Value, json};
+
+use crate::{Context, Scratch, Snapshot, Timestamp};
+
+/// The variant that a rule chooses, or the error's code.
+fn ask(targeting: &Value, context: &Value) -> String {
+    let names = ["true", "false", "a", "b", "a,b", "", "[object Object]"];
+    let variants: serde_json::Map<_, _> = names.iter().map(|name| ((*name).to_owned(), json!(0))).collect();
+    let flag = json!({ "state": "ENABLED", "variants": variants, "targeting": targeting });
+    let snapshot = Snapshot::compile(json!({ "flags": { "f": flag } }).to_string().as_bytes()).unwrap();
+    let context = Context::new(context.clone());
+    let evaluation = snapshot.evaluate("f", &context, Timestamp(0), &mut Scratch::default());
+    match (evaluation.variant, evaluation.error) {
+        (Some(variant), _) => snapshot.variant(variant).name.to_owned(),
+        (None, error) => error.map_or("none", crate::EvaluationError::code).to_owned(),
+    }
+}
+
+#[test]
+fn lists_and_objects_name_variants_by_their_text() {
+    for (targeting, name) in [
+        (json!({ "merge": ["a", "b"] }), "a,b"),
+        (json!({ "merge": [["a"]] }), "a"),
+        (json!({ "merge": [null] }), ""),
+        (json!({ "var": "" }), "[object Object]"),
+        (json!({ "in": [["b"], "abc"] }), "true"),
+        (json!({ "sem_ver": [["1.2"], "=", "1.2.0"] }), "true"),
+        (json!({ "sem_ver": [["1.2"], "=", { "cat": "1.2.0" }] }), "true"),
+    ] {
+        assert_eq!(ask(&targeting, &json!({})), name, "{targeting}");
+    }
+}
+
+#[test]
+fn nothing_is_in_an_empty_text() {
+    for needle in [json!(""), json!({}), json!([])] {
+        assert_eq!(ask(&json!({ "in": [needle, ""] }), &json!({})), "false", "{needle}");
+    }
+}
+
+#[test]
+fn what_is_null_is_not_missing() {
+    let context = json!({ "nil": null, "list": [{ "a": null }] });
+    for (targeting, name) in [
+        (json!({ "!": { "missing": ["nil", ""] } }), "true"),
+        (json!({ "!": { "missing": ["none"] } }), "false"),
+        (json!({ "some": [{ "var": "list" }, { "missing": ["a"] }] }), "false"),
+        (json!({ "some": [{ "var": "list" }, { "missing": ["b"] }] }), "true"),
+    ] {
+        assert_eq!(ask(&targeting, &context), name, "{targeting}");
+    }
+}
+
+#[test]
+fn positions_in_a_text_lose_their_fraction() {
+    for (from, len, part) in
+        [(-5e-324, 1.0, "a"), (0.9, 1.0, "a"), (-1.9, 1.0, "b"), (0.0, -1.5, ""), (0.0, -0.5, "a")]
+    {
+        assert_eq!(ask(&json!({ "substr": ["ab", from, len] }), &json!({})), part, "{from} {len}");
+    }
+}
+
+#[test]
+fn whatever_fails_in_a_fractional_makes_it_fail() {
+    let failing = json!({ "+": ["text"] });
+    for targeting in [
+        json!({ "fractional": [["a", 1], [failing, 0]] }),
+        json!({ "fractional": [["a", { "cat": "no weight" }], ["b", failing]] }),
+    ] {
+        // Without a targeting key too, where it would be null otherwise.
+        assert_eq!(ask(&targeting, &json!({})), "GENERAL", "{targeting}");
+        assert_eq!(ask(&targeting, &json!({ "targetingKey": "ada" })), "GENERAL", "{targeting}");
+    }
+}

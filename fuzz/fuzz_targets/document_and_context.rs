@@ -1,0 +1,4 @@
+//! A document and a context made of the bytes. The body is in turquoise-core, where `cargo test` runs it too.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| turquoise_core::fuzzing::document_and_context(bytes));
