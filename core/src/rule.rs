@@ -222,14 +222,22 @@ pub(crate) struct Rules {
     /// Flags by key, and by number once all flags are known.
     pub(crate) prerequisites: Vec<Prerequisite>,
     pub(crate) networks: Vec<Box<[Network]>>,
-    pub(crate) patterns: Vec<regex_lite::Regex>,
+    pub(crate) patterns: Vec<Pattern>,
+}
+
+/// A pattern of `matches`.
+#[derive(Debug)]
+pub(crate) struct Pattern {
+    pub(crate) regex: regex_lite::Regex,
+    /// What a match may cost for each byte of the text, in steps.
+    pub(crate) steps: u32,
 }
 
 /// A flag that another flag's rule asks for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Prerequisite {
-    /// The flag whose rule asks.
-    pub(crate) asker: Text,
+    /// The flag whose rule asks; none when another flag of the same key took its place.
+    pub(crate) asker: Option<Text>,
     pub(crate) key: Text,
     pub(crate) flag: Option<FlagId>,
 }

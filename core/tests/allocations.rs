@@ -7,8 +7,8 @@ use std::cell::Cell;
 
 use serde_json::{Value, json};
 use turquoise_core::{
-    Bindings, Context, EvaluationError, Reason, Request, RequestContext, Scratch, Settings, Severity, Snapshot,
-    Timestamp,
+    Bindings, Context, EvaluationError, Reason, Request, RequestContext, Scratch, Settings, Severity,
+    Snapshot, Timestamp,
 };
 
 thread_local! {

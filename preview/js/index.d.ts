@@ -21,8 +21,12 @@ export class Snapshot {
   problems(): Problem[];
   /** Evaluates a flag, now or at the given time (milliseconds since 1970). */
   evaluate(flag: string, context?: EvaluationContext, now?: Date | number): Evaluation;
+  /** Says why a flag has the value it has, with every step that led there. */
+  explain(flag: string, context?: EvaluationContext, now?: Date | number): Explanation;
   /** Decides a request as the filter in the proxy would, now or at the given time (milliseconds since 1970). */
   decide(request?: RequestDescription, now?: Date | number): Decision;
+  /** Says why a request goes where it goes. */
+  explainRequest(request?: RequestDescription, now?: Date | number): RequestExplanation;
   /** Gives the memory back at once. The snapshot cannot be used afterwards. */
   free(): void;
 }
@@ -138,4 +142,71 @@ export interface Decision extends Choice {
   anonymous?: { cookie: string };
   /** What the filter sets for the upstream. */
   headers: { [name: string]: string };
+}
+
+/** Why a flag has the value it has, as `turquoise explain` prints it. */
+export interface Explanation {
+  flag: string;
+  variant?: string;
+  value?: Json;
+  reason: Reason | "ERROR";
+  errorCode?: ErrorCode;
+  /** The reason in a sentence. */
+  because: string;
+  /** Every attribute that was read, in the order of reading; null where there is none. */
+  attributes?: { name: string; value: Json }[];
+  /** The rule, if one was evaluated. */
+  rule?: Step;
+}
+
+/** A part of a rule that was evaluated. */
+export interface Step {
+  /** Where it stands in the flag, such as `targeting.if[0]`. */
+  path: string;
+  /** Absent for a value that the document spells out. */
+  operator?: string;
+  /** The attribute that it read. */
+  attribute?: string;
+  /** What it gave; absent when it failed. */
+  value?: Json;
+  /** Why it failed. */
+  error?: string;
+  /** What decided, such as the branch that was taken. */
+  because?: string;
+  /** Who is where, for what places keys. */
+  bucketing?: Bucketing;
+  /** The flag that it asked for. */
+  prerequisite?: Explanation;
+  /** The arguments that were evaluated, in that order. */
+  steps?: Step[];
+}
+
+/** How a key was placed among shares. */
+export interface Bucketing {
+  by: string;
+  key: Json;
+  algorithm: string;
+  hash: string;
+  /** The place, in percent of the whole. */
+  percent: number;
+  /** The place as a whole number, and out of how many. */
+  place?: [number, number];
+  shares?: { variant: Json; from: number; to: number; percent: number; here: boolean }[];
+  /** How high a ramp is. */
+  height?: { percent: number; at: string; between: [[string, number] | null, [string, number] | null] };
+}
+
+/** Why a request goes where it goes. */
+export interface RequestExplanation {
+  /** The method, the host and the path. */
+  request: [string, string, string];
+  targetingKey: { value: string | null; from: string };
+  /** The routes up to the one that matches, or all of them; `moreRoutes` says how many were left out. */
+  routes: { name: string; matches: boolean; because: string }[];
+  moreRoutes?: number;
+  route: string | null;
+  gate?: { open: boolean; status: number; flag: Explanation };
+  /** The flag that chooses the upstream, unless the gate is closed. */
+  flag?: Explanation;
+  upstream: string | null;
 }

@@ -47,10 +47,15 @@ export class Snapshot {
     return JSON.parse(this.#compiled.evaluate(flag, json("context", context), milliseconds(now)));
   }
 
+  explain(flag, context = {}, now = Date.now()) {
+    return JSON.parse(this.#compiled.explain(flag, json("context", context), milliseconds(now)));
+  }
+
   decide(request = {}, now = Date.now()) {
-    const described = JSON.stringify(describe(request));
-    const decided = JSON.parse(this.#compiled.decide(described, milliseconds(now)));
-    const { route, gate, status, choice, upstream, targetingKey, cookie, exposed } = decided;
+    const { route, gate, status, choice, upstream, targetingKey, cookie, exposed } = this.#decide(
+      request,
+      now,
+    );
     const headers = {};
     if (status === null) {
       if (upstream !== null) headers[this.#upstreamHeader] = upstream;
@@ -67,6 +72,14 @@ export class Snapshot {
       ...(cookie !== null && { anonymous: { cookie } }),
       headers,
     };
+  }
+
+  explainRequest(request = {}, now = Date.now()) {
+    return this.#decide(request, now, true).explanation;
+  }
+
+  #decide(request, now, explain = false) {
+    return JSON.parse(this.#compiled.decide(JSON.stringify(describe(request)), milliseconds(now), explain));
   }
 
   /** Gives the memory back; without it that happens when the garbage collector comes by. */

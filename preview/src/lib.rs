@@ -6,8 +6,7 @@ mod decision;
 
 use serde_json::{Value, json};
 use turquoise_core::{
-    Bindings, CompileError, CompileOptions, Context, Problem, Scratch, Settings, Severity, Snapshot,
-    Timestamp, ofrep,
+    Bindings, CompileError, CompileOptions, Context, Problem, Scratch, Settings, Snapshot, Timestamp, ofrep,
 };
 use wasm_bindgen::prelude::*;
 
@@ -51,20 +50,23 @@ impl Compiled {
         Ok(answer)
     }
 
-    /// The decision on a request; `now` in milliseconds since 1970.
-    pub fn decide(&self, request: &str, now: f64) -> Result<String, JsError> {
+    /// Why a flag has the value it has.
+    pub fn explain(&self, flag: &str, context: &str, now: f64) -> Result<String, JsError> {
+        let snapshot = self.outcome.as_ref().map_err(CompileError::clone)?;
+        let context = Context::new(serde_json::from_str(context)?);
+        Ok(json!(snapshot.explain(flag, &context, Timestamp(now as u64))).to_string())
+    }
+
+    /// The decision on a request, and why where `explain` asks for it.
+    pub fn decide(&self, request: &str, now: f64, explain: bool) -> Result<String, JsError> {
         let snapshot = self.outcome.as_ref().map_err(CompileError::clone)?;
         let request = serde_json::from_str(request)?;
-        Ok(decision::of(snapshot, self, request, Timestamp(now as u64)).to_string())
+        Ok(decision::of(snapshot, self, request, now, explain).to_string())
     }
 }
 
 fn problem(problem: &Problem) -> Value {
-    let severity = match problem.severity {
-        Severity::Warning => "warning",
-        Severity::Flag => "flag",
-        Severity::Document => "document",
-    };
+    let severity = format!("{:?}", problem.severity).to_lowercase();
     let (line, column) = problem.position.map(|position| (position.line, position.column)).unzip();
     let (path, message) = (problem.path.to_string(), &problem.message);
     json!({ "severity": severity, "path": path, "line": line, "column": column, "message": message })

@@ -78,6 +78,18 @@ test("a decision says what the upstream gets, and forged headers decide nothing"
   });
 });
 
+test("an explanation shows the steps, of a flag and of a request", () => {
+  const snapshot = new Snapshot(DOCUMENT);
+  const { variant, because, attributes, rule } = snapshot.explain("agent", {
+    "request.headers.x-turquoise-me": 1,
+  });
+  assert.deepEqual([variant, attributes.length, rule.operator], ["blue", 1, "if"]);
+  assert.match(because, /default variant/);
+  const request = snapshot.explainRequest({ method: "POST", host: "shop.example.com", path: "/a" });
+  assert.deepEqual([request.route, request.upstream, request.flag.flag], ["all", "shop_blue", "agent"]);
+  assert.deepEqual(request.request, ["POST", "shop.example.com", "/a"]);
+});
+
 test("a freed snapshot answers no more", () => {
   const snapshot = new Snapshot(DOCUMENT);
   snapshot.free();

@@ -17,6 +17,8 @@ export async function use(document: string): Promise<unknown> {
       { path: "/checkout", headers: { cookie: ["a=1", "b=2"] } },
       Date.now(),
     );
+    const why: string[] | undefined = snapshot.explain("new-summary").rule?.steps?.map((step) => step.path);
+    snapshot.explainRequest({ path: "/" }).routes.forEach((route) => why?.push(route.because));
     return [evaluation.reason, evaluation.value, decision.upstream, decision.gate?.open];
   } catch (error) {
     if (error instanceof RefusedDocument) return error.problems.map((problem: Problem) => problem.line);

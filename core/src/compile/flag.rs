@@ -15,6 +15,7 @@ const KEYS: [&str; 6] = ["key", "state", "variants", "defaultVariant", "targetin
 
 impl Compiler<'_> {
     pub(super) fn flag(&mut self, key: &str, value: &Value, path: &Path<'_>) {
+        self.supersede(key);
         let Value::Object(members) = value else {
             let kind = Kind::of(value);
             return self.problems.refuse(path, format!("a flag is an object, this is {kind}"));

@@ -275,3 +275,6 @@ impl<'a> Compiler<'a> {
         Ok(self.snapshot)
     }
 }
+
+#[cfg(test)]
+mod tests;

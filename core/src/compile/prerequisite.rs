@@ -28,6 +28,16 @@ struct Search {
 }
 
 impl Compiler<'_> {
+    /// Forgets what an earlier flag of the same key asks for: the later one counts alone.
+    pub(super) fn supersede(&mut self, key: &str) {
+        if self.find_flag(key).is_some() {
+            let key = self.texts.intern(key);
+            for prerequisite in &mut self.snapshot.rules.prerequisites {
+                prerequisite.asker = prerequisite.asker.filter(|asker| *asker != key);
+            }
+        }
+    }
+
     /// Finds the flags behind the keys, and refuses what is unknown, cyclic or too long a chain.
     pub(super) fn prerequisites(&mut self, path: &Path<'_>) {
         let mut search = Search::default();
@@ -37,7 +47,8 @@ impl Compiler<'_> {
             if let Some(slot) = self.snapshot.rules.prerequisites.get_mut(index) {
                 slot.flag = flag;
             }
-            if let Some(asker) = self.find_flag(self.texts.get(prerequisite.asker)) {
+            let asker = prerequisite.asker.and_then(|asker| self.find_flag(self.texts.get(asker)));
+            if let Some(asker) = asker {
                 search.asks.entry(asker).or_default().push((prerequisite.key, flag));
             }
         }

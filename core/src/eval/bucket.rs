@@ -109,13 +109,13 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
         let value = self.eval(text)?;
         let View::Text(text) = self.view(&value) else { return Ok(Operand::Null) };
         let len = text.len();
-        let Some(pattern) = self.snapshot.rules.patterns.get(index as usize).filter(|_| len <= MOST_MATCHED)
-        else {
+        let patterns = &self.snapshot.rules.patterns;
+        let Some(pattern) = patterns.get(index as usize).filter(|_| len <= MOST_MATCHED) else {
             return Ok(Operand::Null);
         };
-        let matches = pattern.is_match(text);
-        // A step for each character, since a pattern may visit many of its states at each.
-        self.charge(len)?;
-        Ok(Operand::Bool(matches))
+        // Paid before: a match may visit all of the pattern's states at each byte.
+        self.charge(len.saturating_mul(pattern.steps as usize))?;
+        let View::Text(text) = self.view(&value) else { return Ok(Operand::Null) };
+        Ok(Operand::Bool(pattern.regex.is_match(text)))
     }
 }

@@ -46,6 +46,8 @@ fn what_is_null_is_not_missing() {
     for (targeting, name) in [
         (json!({ "!": { "missing": ["nil", ""] } }), "true"),
         (json!({ "!": { "missing": ["none"] } }), "false"),
+        (json!({ "!": { "missing": [["nil"], []] } }), "true"),
+        (json!({ "!": { "missing": [null] } }), "false"),
         (json!({ "some": [{ "var": "list" }, { "missing": ["a"] }] }), "false"),
         (json!({ "some": [{ "var": "list" }, { "missing": ["b"] }] }), "true"),
     ] {
@@ -73,4 +75,32 @@ fn whatever_fails_in_a_fractional_makes_it_fail() {
         assert_eq!(ask(&targeting, &json!({})), "GENERAL", "{targeting}");
         assert_eq!(ask(&targeting, &json!({ "targetingKey": "ada" })), "GENERAL", "{targeting}");
     }
+}
+
+#[test]
+fn a_comparison_takes_no_list_for_its_arguments() {
+    assert_eq!(ask(&json!({ "==": { "var": "l" } }), &json!({ "l": [1, 1] })), "GENERAL");
+}
+
+#[test]
+fn patterns_pay_for_what_they_may_cost() {
+    let many: Vec<_> = (0..20).map(|_| json!({ "matches": [{ "var": "p" }, "[ab]{0,400}c"] })).collect();
+    let rule = json!({ "or": many });
+    assert_eq!(
+        ask(&rule, &json!({ "p": "a".repeat(4096) })),
+        "GENERAL",
+        "too much work, and none of it done"
+    );
+    assert_eq!(
+        ask(&json!({ "matches": [{ "var": "p" }, "^a+$"] }), &json!({ "p": "a".repeat(4096) })),
+        "true"
+    );
+}
+
+#[test]
+fn what_another_flag_of_the_same_key_replaced_forms_no_cycle() {
+    let text = r#"{ "flags": {
+        "a": { "state": "ENABLED", "variants": { "on": 1 }, "targeting": { "flag": "a" } },
+        "a": { "state": "ENABLED", "variants": { "on": 1 }, "defaultVariant": "on" } } }"#;
+    assert!(Snapshot::compile(text.as_bytes()).is_ok());
 }

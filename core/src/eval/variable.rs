@@ -75,12 +75,9 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
         let start = self.items.len();
         for index in 0..names.len as usize {
             let Some(name) = names.of(&self.items).get(index).copied() else { break };
-            let mut number = ryu_js::Buffer::new();
-            let is_there = match self.view(&name) {
-                View::Text(path) => self.is_there(path),
-                View::Number(value) => self.is_there(number.format(value)),
-                _ => false,
-            };
+            let text = self.in_text(name)?;
+            let is_there = self.with_name(text, |path| self.is_there(path));
+            let is_there = is_there.unwrap_or_else(|| self.is_there("null"));
             if !is_there {
                 self.push(name)?;
             }

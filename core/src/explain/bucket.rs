@@ -13,13 +13,7 @@ use crate::value::Attributes;
 const NO_KEY: &str = "there is no targeting key to place";
 
 impl<A: Attributes + ?Sized> Walk<'_, A> {
-    pub(super) fn fractional(
-        &mut self,
-        index: u32,
-        path: &Path<'_>,
-        names: Names<'_>,
-        step: &mut Step,
-    ) {
+    pub(super) fn fractional(&mut self, index: u32, path: &Path<'_>, names: Names<'_>, step: &mut Step) {
         let snapshot = self.snapshot;
         let Some(fractional) = snapshot.rules.fractionals.get(index as usize) else { return };
         let Some((by, key)) = self.fractional_key(fractional, path, names, step) else {

@@ -22,8 +22,18 @@ use crate::value::Attributes;
 
 pub use request::{GateExplanation, KeyExplanation, RequestExplanation, RouteExplanation};
 
-/// How many steps an explanation shows; what comes after them is evaluated, but not taken apart.
-const MOST_STEPS: usize = 1000;
+/// How much of a rule is taken apart. What comes after that is evaluated, but its arguments are not shown.
+#[derive(Clone, Copy, Debug)]
+struct Budget {
+    /// How many more steps.
+    steps: usize,
+    /// How many more levels: a browser's stack is small, and readers of JSON refuse what nests deeper than about 128.
+    levels: usize,
+}
+
+impl Budget {
+    const ALL: Self = Self { steps: 1000, levels: 50 };
+}
 
 /// Why a flag has the value it has. Printed, it is indented text; serialized, it is for machines.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -149,24 +159,18 @@ pub struct Height {
 
 impl Snapshot {
     /// Evaluates the flag with this key and shows how.
-    pub fn explain<A: Attributes + ?Sized>(
-        &self,
-        key: &str,
-        attributes: &A,
-        now: Timestamp,
-    ) -> Explanation {
-        let mut left = MOST_STEPS;
-        self.explain_within(key, self.flag(key), attributes, now, &mut left)
+    pub fn explain<A: Attributes + ?Sized>(&self, key: &str, attributes: &A, now: Timestamp) -> Explanation {
+        self.explain_within(key, self.flag(key), attributes, now, &mut { Budget::ALL })
     }
 
-    /// Explains a flag with at most so many more steps.
+    /// Explains a flag with what is left.
     fn explain_within<A: Attributes + ?Sized>(
         &self,
         key: &str,
         id: Option<FlagId>,
         attributes: &A,
         now: Timestamp,
-        left: &mut usize,
+        left: &mut Budget,
     ) -> Explanation {
         let evaluation = self.evaluate(key, attributes, now, &mut crate::Scratch::default());
         let variant = evaluation.variant.map(|variant| self.variant(variant));
@@ -194,18 +198,19 @@ impl Snapshot {
         if evaluation.error.is_some() {
             return self.error_message(evaluation, key).to_string();
         }
-        let sentence = match (evaluation.reason, evaluation.variant, rule.and_then(|rule| rule.value.as_ref())) {
-            (Reason::Disabled, ..) => "the flag is disabled, so the caller's default holds",
-            (Reason::Static, ..) => "the flag has no targeting, so its default variant holds",
-            (Reason::TargetingMatch, _, Some(value)) => return format!("the targeting gives {value}"),
-            (_, Some(_), _) => "the targeting gives null, so the default variant holds",
-            (_, None, Some(_)) => {
-                "the targeting gives null and there is no default variant, so the caller's default holds"
-            }
-            (_, None, None) => {
-                "the flag has neither targeting nor a default variant, so the caller's default holds"
-            }
-        };
+        let sentence =
+            match (evaluation.reason, evaluation.variant, rule.and_then(|rule| rule.value.as_ref())) {
+                (Reason::Disabled, ..) => "the flag is disabled, so the caller's default holds",
+                (Reason::Static, ..) => "the flag has no targeting, so its default variant holds",
+                (Reason::TargetingMatch, _, Some(value)) => return format!("the targeting gives {value}"),
+                (_, Some(_), _) => "the targeting gives null, so the default variant holds",
+                (_, None, Some(_)) => {
+                    "the targeting gives null and there is no default variant, so the caller's default holds"
+                }
+                (_, None, None) => {
+                    "the flag has neither targeting nor a default variant, so the caller's default holds"
+                }
+            };
         sentence.to_owned()
     }
 }

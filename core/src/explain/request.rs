@@ -133,7 +133,8 @@ impl Snapshot {
         let mut met = Vec::new();
         let (host, path) = (host_name(request.host()).to_ascii_lowercase(), path_only(request.path()));
         let places = self.routes.index.places(id);
-        let shown = |host: &str| if host.starts_with('.') { format!("`*{host}`") } else { format!("`{host}`") };
+        let shown =
+            |host: &str| if host.starts_with('.') { format!("`*{host}`") } else { format!("`{host}`") };
         let mut hosts: Vec<_> = places.iter().filter_map(|(host, _)| host.map(text)).collect();
         hosts.sort_unstable();
         if !hosts.is_empty() {
@@ -175,7 +176,8 @@ impl Snapshot {
         }
         for header in &route.headers {
             let name = text(header.name);
-            let mut values = request.headers().filter(|(header, _)| header.eq_ignore_ascii_case(name.as_bytes()));
+            let mut values =
+                request.headers().filter(|(header, _)| header.eq_ignore_ascii_case(name.as_bytes()));
             let (holds, condition) = match header.condition {
                 HeaderCondition::Exact(exact) => (
                     values.any(|(_, value)| value == text(exact).as_bytes()),

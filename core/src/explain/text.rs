@@ -178,7 +178,8 @@ impl Bucketing {
             None => writeln!(f, "place {} %", percent(self.percent))?,
         }
         for share in &self.shares {
-            let variant = if share.variant.is_null() { "(a rule)".to_owned() } else { share.variant.to_string() };
+            let variant =
+                if share.variant.is_null() { "(a rule)".to_owned() } else { share.variant.to_string() };
             let (from, to, here) = (share.from, share.to, if share.here { " <- here" } else { "" });
             let share = percent(share.percent);
             writeln!(f, "{:indent$}{variant} from {from} to below {to}, {share} %{here}", "")?;

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::read::{json, number, reason, shown};
-use super::{Explanation, ReadAttribute, Step};
+use super::{Budget, Explanation, ReadAttribute, Step};
 use crate::eval::coerce::{compare, truthy};
 use crate::eval::{Fault, Machine, Scope, Scratch, Timestamp, View};
 use crate::flag::Flag;
@@ -21,8 +21,7 @@ pub(super) struct Walk<'a, A: ?Sized> {
     pub(super) attributes: &'a A,
     pub(super) flag: &'a Flag,
     pub(super) now: Timestamp,
-    /// How many more steps are shown.
-    left: &'a mut usize,
+    left: &'a mut Budget,
     read: Vec<ReadAttribute>,
     scratch: Scratch,
 }
@@ -44,7 +43,7 @@ impl<'a, A: Attributes + ?Sized> Walk<'a, A> {
         attributes: &'a A,
         flag: &'a Flag,
         now: Timestamp,
-        left: &'a mut usize,
+        left: &'a mut Budget,
     ) -> Self {
         Self { snapshot, attributes, flag, now, left, read: Vec::new(), scratch: Scratch::default() }
     }
@@ -92,13 +91,14 @@ impl<'a, A: Attributes + ?Sized> Walk<'a, A> {
             error: given.as_ref().err().map(|fault| reason(*fault)),
             ..Step::default()
         };
-        match self.left.checked_sub(1) {
-            Some(left) => {
-                *self.left = left;
-                self.take_apart(id, path, names, &mut step);
-            }
-            None => step.because = Some(format!("not taken apart, after {} steps", super::MOST_STEPS)),
+        if self.left.steps == 0 || self.left.levels == 0 {
+            step.because = Some("not taken apart: the explanation is long enough".to_owned());
+            return (step, given);
         }
+        self.left.steps -= 1;
+        self.left.levels -= 1;
+        self.take_apart(id, path, names, &mut step);
+        self.left.levels += 1;
         (step, given)
     }
 
@@ -176,7 +176,8 @@ impl<'a, A: Attributes + ?Sized> Walk<'a, A> {
             }
             Node::Matches(text, index) => {
                 let _ = argument(self, 0, text);
-                let pattern = snapshot.rules.patterns.get(index as usize).map_or("", |p| p.as_str());
+                let pattern =
+                    snapshot.rules.patterns.get(index as usize).map_or("", |pattern| pattern.regex.as_str());
                 step.steps.push(spelt_out(&path.index(1), &Json::from(pattern)));
             }
             Node::Map(list, body) | Node::Filter(list, body) => {

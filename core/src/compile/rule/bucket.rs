@@ -220,7 +220,9 @@ impl RuleCompiler<'_> {
         match thousandths {
             // A decimal such as 33.333 is no binary fraction, so its thousandfold may be off by the last bit.
             Some(share)
-                if (0.0..=f64::from(WHOLE)).contains(&share) && (share - share.round()).abs() < 1e-6 =>
+                if (0.0..=f64::from(WHOLE)).contains(&share)
+                    && (share - share.round()).abs() < 1e-6
+                    && (share == 0.0 || share.round() > 0.0) =>
             {
                 share.round() as u32
             }
@@ -239,7 +241,7 @@ impl RuleCompiler<'_> {
         let milliseconds = match value {
             Value::String(text) => OffsetDateTime::parse(text, &Rfc3339)
                 .ok()
-                .and_then(|time| u64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok()),
+                .and_then(|time| u64::try_from(time.unix_timestamp_nanos().div_euclid(1_000_000)).ok()),
             Value::Number(seconds) => seconds.as_u64().and_then(|seconds| seconds.checked_mul(1000)),
             _ => None,
         };

@@ -21,11 +21,10 @@ impl RuleCompiler<'_> {
             Value::Array(values) if values.len() >= 2 => {
                 Node::Compare(comparison, self.listed(values, path, depth))
             }
+            // Unlike other operators, a comparison does not take a list that a rule gives for its arguments.
             value => {
-                if !value.is_object() {
-                    self.warn(path, "always fails: there must be two values to compare");
-                }
-                self.values(Operator::Compare(comparison), value, path, depth)
+                self.warn(path, "always fails: there must be two values to compare");
+                Node::Operator(Operator::Compare(comparison), self.listed(arguments(value), path, depth))
             }
         }
     }
