@@ -9,8 +9,8 @@ ROOT := $(CURDIR)
 MODULE := dist/turquoise.wasm
 export ENVOY_BIN ?= $(ROOT)/.tools/venv/bin/envoy
 export TURQUOISE_WASM ?= $(ROOT)/$(MODULE)
-# Node.js is installed there where the system has none.
-export PATH := $(PATH):$(ROOT)/.tools/venv/bin
+# Node.js is installed there where the system has none that does.
+export PATH := $(ROOT)/.tools/venv/bin:$(PATH)
 export TURQUOISE_BIN ?= $(ROOT)/target/release/turquoise
 
 help: ## List the targets
@@ -25,9 +25,10 @@ up: tools wasm ## Start the same Envoy and applications, and leave them running 
 	@cargo build --release --quiet -p turquoise-cli -p blue-green
 	@target/release/demo up
 
-test: wasm preview ## Run every test, in a real Envoy, in Node and in Chromium too
+test: wasm ## Run every test, in a real Envoy, in Node and in Chromium too
 	@cargo build --release -p turquoise-cli
 	@cargo test --workspace
+	@$(MAKE) --no-print-directory preview
 	@npm --prefix preview test
 
 preview: ## Build the npm package: preview/pkg

@@ -53,9 +53,11 @@ fn route_among(criterion: &mut Criterion) {
 fn compile(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("compile");
     group.sample_size(20);
-    for (kind, document) in
-        [("10000-simple-flags", simple_flags(10_000)), ("10000-mixed-flags", mixed_flags(10_000)), ("2000-routes", routes(2_000))]
-    {
+    for (kind, document) in [
+        ("10000-simple-flags", simple_flags(10_000)),
+        ("10000-mixed-flags", mixed_flags(10_000)),
+        ("2000-routes", routes(2_000)),
+    ] {
         group.bench_function(kind, |bencher| bencher.iter(|| snapshot(black_box(&document))));
     }
     group.finish();

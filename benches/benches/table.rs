@@ -117,8 +117,11 @@ fn among_routes(rounds: usize) {
 fn compiling(rounds: usize) {
     println!("\nms to compile\n");
     println!("| document | ms |\n|---|--:|");
-    let documents =
-        [("10,000 simple flags", simple_flags(10_000)), ("10,000 flags of all kinds", mixed_flags(10_000)), ("2,000 routes", routes(2_000))];
+    let documents = [
+        ("10,000 simple flags", simple_flags(10_000)),
+        ("10,000 flags of all kinds", mixed_flags(10_000)),
+        ("2,000 routes", routes(2_000)),
+    ];
     for (kind, document) in &documents {
         let subject = Subject::new(*kind, || {
             black_box(compiled(black_box(document)));
@@ -126,6 +129,10 @@ fn compiling(rounds: usize) {
         row(kind, &alternate(vec![subject], rounds), 1e6);
     }
     for (kind, document) in &documents {
-        println!("\n{kind}: {} bytes of JSON, Snapshot::size() {}", document.len(), compiled(document).size());
+        println!(
+            "\n{kind}: {} bytes of JSON, Snapshot::size() {}",
+            document.len(),
+            compiled(document).size()
+        );
     }
 }

@@ -95,8 +95,10 @@ mod tests {
 
     #[test]
     fn what_does_more_takes_longer() {
-        let sum = |upto: u64| move || {
-            std::hint::black_box((0..upto).fold(0, |sum, n| std::hint::black_box(sum + n)));
+        let sum = |upto: u64| {
+            move || {
+                std::hint::black_box((0..upto).fold(0, |sum, n| std::hint::black_box(sum + n)));
+            }
         };
         let timings = alternate(vec![Subject::new("little", sum(100)), Subject::new("much", sum(1_000))], 5);
         let [little, much] = timings.as_slice() else { panic!("one timing for each subject") };

@@ -42,7 +42,8 @@ pub fn routes(count: usize) -> String {
             json!({ "name": format!("route-{position}"), "match": matched, "flag": "release" })
         })
         .collect();
-    let release = json!({ "state": "ENABLED", "variants": { "blue": "b", "green": "g" }, "defaultVariant": "blue" });
+    let release =
+        json!({ "state": "ENABLED", "variants": { "blue": "b", "green": "g" }, "defaultVariant": "blue" });
     json!({ "flags": { "release": release }, "routes": routes }).to_string()
 }
 

@@ -179,7 +179,8 @@ impl Prepared {
 /// from outside would cost more than the evaluation (WebAssembly), and for the native figure beside it.
 pub fn repeat(prepared: &mut Prepared, scenario: Scenario, times: u32) -> u32 {
     let key = scenario.name();
-    let found = |_: &u32| std::hint::black_box(prepared.evaluate(std::hint::black_box(key))).variant.is_some();
+    let found =
+        |_: &u32| std::hint::black_box(prepared.evaluate(std::hint::black_box(key))).variant.is_some();
     (0..times).filter(found).count() as u32
 }
 

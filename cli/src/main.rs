@@ -10,6 +10,7 @@ mod explain;
 mod failure;
 mod input;
 mod report;
+mod schema;
 mod serve;
 mod time;
 mod validate;
@@ -41,6 +42,7 @@ enum Command {
     Decide(decide::Arguments),
     Explain(explain::Arguments),
     Serve(serve::Arguments),
+    Schema(schema::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Decide(arguments) => decide::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Schema(schema::Arguments {}) => schema::run(),
         Command::Serve(arguments) => serve::run(&arguments),
     };
     result.unwrap_or_else(Failure::report)

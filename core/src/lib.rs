@@ -66,6 +66,10 @@ pub use settings::{
 pub use snapshot::{Snapshot, Variant};
 pub use value::{Attribute, Attributes, Context, Value};
 
+/// A JSON Schema (draft-07) of documents, for editors. It cannot see everything that compiling refuses, such as the name
+/// of a flag that does not exist.
+pub const DOCUMENT_SCHEMA: &str = include_str!("../schema/document.schema.json");
+
 /// A hash of a document's bytes, as [`Snapshot::fingerprint`] has it.
 pub fn fingerprint(document: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(document)

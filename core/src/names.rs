@@ -2,11 +2,15 @@
 
 /// The name among `known` that is nearest to `name`, if it is near enough to be a slip of the hand.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let distance = |known: &&str| strsim::osa_distance(&name.to_lowercase(), &known.to_lowercase());
-    let (distance, nearest) =
-        known.into_iter().map(|known| (distance(&known), known)).min_by_key(|(d, _)| *d)?;
+    let length = name.chars().count();
     // One slip in four characters; in a short name, one.
-    (distance <= (name.chars().count() / 4).max(1) && distance < nearest.chars().count()).then_some(nearest)
+    let most = (length / 4).max(1);
+    let name = name.to_lowercase();
+    // Names whose lengths differ by more differ by more; so most need not be compared.
+    let alike = known.into_iter().filter(|known| known.chars().count().abs_diff(length) <= most);
+    let distance = |known: &str| strsim::osa_distance(&name, &known.to_lowercase());
+    let (distance, nearest) = alike.map(|known| (distance(known), known)).min_by_key(|(d, _)| *d)?;
+    (distance <= most && distance < nearest.chars().count()).then_some(nearest)
 }
 
 /// What to say of a key that is none of `known`.

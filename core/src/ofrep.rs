@@ -73,9 +73,9 @@ fn write_string(out: &mut String, text: &str) {
     let _ = write!(out, "{}", serde_json::Value::from(text));
 }
 
-/// Replaces what is not ASCII from `start` on by JSON escapes. Outside of strings, JSON is ASCII.
+/// Replaces what is not ASCII, and DEL, from `start` on by JSON escapes. Outside of strings, JSON is ASCII.
 fn escape_non_ascii(out: &mut String, start: usize) {
-    if out.get(start..).is_none_or(str::is_ascii) {
+    if out.get(start..).is_none_or(|tail| tail.bytes().all(|byte| byte < 0x7f)) {
         return;
     }
     let tail = out.split_off(start);
@@ -98,7 +98,7 @@ mod tests {
     const DOCUMENT: &[u8] = r#"{ "metadata": { "set": 1, "owner": "set" }, "flags": {
         "big": { "state": "ENABLED", "variants": { "v": { "n": 12345678901234567890, "t": "é😀" } },
                  "defaultVariant": "v", "metadata": { "owner": "flag" } },
-        "thème": { "state": "ENABLED", "variants": { "dark": "d\"k" }, "defaultVariant": "dark" },
+        "thème": { "state": "ENABLED", "variants": { "dark": "d\"\u007fk" }, "defaultVariant": "dark" },
         "off": { "state": "DISABLED", "variants": { "v": 1 }, "defaultVariant": "v" },
         "bad": { "state": "ENABLED", "variants": { "v": 1 }, "targeting": { "no_such": [] } }
     } }"#
@@ -144,6 +144,9 @@ mod tests {
         let mut out = String::new();
         let (now, mut scratch) = (Timestamp(0), Scratch::default());
         write_flag_header(&mut out, &snapshot, snapshot.flags(), &context, now, &mut scratch);
-        assert_eq!(out, r#"{"big":{"n":12345678901234567890,"t":"\u00e9\ud83d\ude00"},"th\u00e8me":"d\"k"}"#);
+        assert_eq!(
+            out,
+            r#"{"big":{"n":12345678901234567890,"t":"\u00e9\ud83d\ude00"},"th\u00e8me":"d\"\u007fk"}"#
+        );
     }
 }

@@ -73,7 +73,9 @@ impl Plugin {
             let mut me = [0u8; 8];
             // Without randomness all VMs take themselves for the same one, and each asks the source.
             let _ = getrandom::fill(&mut me);
-            let source = format!("{}\n{:?}\n{}", source.cluster, source.authority, source.path);
+            // All of what is asked: with other credentials it may be another document.
+            let source =
+                format!("{}\n{:?}\n{}\n{:?}", source.cluster, source.authority, source.path, source.headers);
             host::set_tick_period(FIRST_TICK);
             Feed {
                 shared: Shared::new(fingerprint(configuration), fingerprint(source.as_bytes())),
@@ -117,12 +119,30 @@ impl Plugin {
         }
         let led = std::mem::replace(&mut feed.leads, feed.shared.lead(feed.me, now));
         match (led, feed.leads) {
-            (false, true) => feed.poller.set_etag(feed.shared.meta().and_then(|meta| meta.etag)),
             (true, false) => feed.poller.abandon(),
+            (false, true) => feed.poller.forget(),
             _ => {}
         }
         self.follow();
+        self.align();
         self.poll(now);
+    }
+
+    /// Asks about the document that the proxy has, and no other: a 304 would otherwise confirm what it does not speak
+    /// of. What this VM refused it goes on asking about, so that it need not come again.
+    fn align(&mut self) {
+        let Some(feed) = &mut self.feed else { return };
+        if !feed.leads || feed.refused {
+            return;
+        }
+        let shared = feed.shared.meta().filter(|meta| meta.fingerprint == self.live.snapshot.fingerprint());
+        match shared {
+            Some(meta) if feed.poller.last().is_none_or(|last| last.fingerprint != meta.fingerprint) => {
+                feed.poller.remember(meta.etag, meta.fingerprint);
+            }
+            Some(_) => {}
+            None => feed.poller.forget(),
+        }
     }
 
     /// Another VM says that there is something new.
@@ -184,9 +204,9 @@ impl Plugin {
 
     fn received(&mut self, document: &[u8], etag: Option<String>, now: u64) {
         let Some(feed) = &mut self.feed else { return };
-        feed.poller.set_etag(etag.clone());
         let known = feed.shared.meta();
         let new = fingerprint(document);
+        feed.poller.remember(etag.clone(), new);
         if known.as_ref().is_some_and(|meta| meta.fingerprint == new)
             && self.live.snapshot.fingerprint() == new
         {
@@ -195,8 +215,13 @@ impl Plugin {
         }
         match Live::compile(&self.settings, document) {
             Ok(live) => {
-                log_problems(&live);
                 feed.refused = false;
+                // Compiling takes time, in which the lease may have ended: who has it now has asked, too.
+                feed.leads = feed.shared.lead(feed.me, host::now());
+                if !feed.leads {
+                    return feed.poller.abandon();
+                }
+                log_problems(&live);
                 let inlined = u64::from(self.settings.document.is_some());
                 let generation = known.map_or(inlined, |meta| meta.generation).saturating_add(1);
                 feed.shared.publish(document, &Meta { generation, fingerprint: new, confirmed: now, etag });
@@ -219,12 +244,14 @@ impl Plugin {
     fn not_modified(&mut self, now: u64) {
         self.metrics.fetched(FetchResult::NotModified);
         let Some(feed) = &mut self.feed else { return };
-        // A source that still has what was refused confirms nothing.
-        if !feed.refused {
-            if let Some(meta) = feed.shared.meta() {
+        // A source that still has what was refused confirms nothing, nor does one that speaks of another document.
+        let live = self.live.snapshot.fingerprint();
+        match feed.shared.meta() {
+            Some(meta) if !feed.refused && meta.fingerprint == live => {
                 feed.shared.set_meta(&Meta { confirmed: now, ..meta });
+                self.recovered();
             }
-            self.recovered();
+            _ => {}
         }
     }
 

@@ -11,6 +11,12 @@ const GRACE_MILLISECONDS: u64 = 1000;
 /// longer.
 const LONGEST_BACKOFF_MILLISECONDS: u64 = 10_000;
 
+/// An answer within so many milliseconds came at once.
+const AT_ONCE_MILLISECONDS: u64 = 5;
+
+/// How many answers in a row may come at once before the source is asked at intervals, however new they say they are.
+const MOST_AT_ONCE: u32 = 3;
+
 /// A source that is being polled.
 #[derive(Debug, Default)]
 pub(crate) struct Poller {
@@ -19,8 +25,17 @@ pub(crate) struct Poller {
     next: u64,
     /// How often fetching has failed since it last succeeded.
     failures: u32,
-    /// The ETag of the last document that came, refused or not: the same one need not come again.
-    etag: Option<String>,
+    /// How many answers in a row came at once.
+    at_once: u32,
+    /// The last document that came, refused or not: the same one need not come again.
+    last: Option<Last>,
+}
+
+/// A document that came: its ETag, and its fingerprint, by which it is told what a 304 speaks of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Last {
+    pub(crate) etag: String,
+    pub(crate) fingerprint: u64,
 }
 
 /// A callout under way.
@@ -52,7 +67,10 @@ fn milliseconds(duration: std::time::Duration) -> u64 {
 impl Poller {
     /// Asks for the document, unless an answer is awaited or it is too early.
     pub(crate) fn poll(&mut self, source: &Source, now: u64) -> Result<(), String> {
-        if self.pending.is_some_and(|pending| now < pending.until) || now < self.next {
+        // A clock that was set back must not stop the polling: what lies further ahead than it ever can is past.
+        let longest = LONGEST_BACKOFF_MILLISECONDS.max(milliseconds(source.interval));
+        let awaited = self.pending.is_some_and(|pending| pending.since <= now && now < pending.until);
+        if awaited || (now < self.next && self.next - now <= longest) {
             return Ok(());
         }
         let wait = source.long_poll.map(|wait| format!("wait={}", wait.as_secs().max(1)));
@@ -64,7 +82,7 @@ impl Poller {
             (":scheme", "http"),
             ("accept", "application/json"),
         ];
-        if let Some(etag) = &self.etag {
+        if let Some(Last { etag, .. }) = &self.last {
             headers.push(("if-none-match", etag));
             // Without an ETag there is nothing that the source could wait for to change.
             headers.extend(wait.as_deref().map(|wait| ("prefer", wait)));
@@ -105,16 +123,21 @@ impl Poller {
             Answer::Failed(_) => self.back_off(source, now),
             _ => {
                 self.failures = 0;
-                // A source that waited has shown that it can; one that answers at once is asked at intervals.
-                let waited = source
-                    .long_poll
-                    .is_some_and(|wait| now.saturating_sub(pending.since) >= milliseconds(wait) / 2);
-                let changed = source.long_poll.is_some() && matches!(answer, Answer::Document(..));
-                self.next = if waited || changed {
-                    now
-                } else {
-                    pending.since.saturating_add(milliseconds(source.interval))
+                // A source that waited has shown that it can; so has one that says, by a new ETag, that it has
+                // something newer. Any other that answers at once is asked at intervals.
+                let waited = |wait| now.saturating_sub(pending.since) >= milliseconds(wait) / 2;
+                let newer = match &answer {
+                    Answer::Document(_, Some(etag)) => {
+                        self.last.as_ref().is_none_or(|last| last.etag != *etag)
+                    }
+                    _ => false,
                 };
+                let quick = now.saturating_sub(pending.since) < AT_ONCE_MILLISECONDS;
+                self.at_once = if quick { self.at_once.saturating_add(1) } else { 0 };
+                let again = source.long_poll.is_some_and(|wait| newer || waited(wait))
+                    && self.at_once <= MOST_AT_ONCE;
+                self.next =
+                    if again { now } else { pending.since.saturating_add(milliseconds(source.interval)) };
             }
         }
         answer
@@ -132,9 +155,19 @@ impl Poller {
         self.next = now.saturating_add(wait / 2).saturating_add(wait / 2 * part / 255);
     }
 
-    /// Remembers the ETag of a document that came, or that another VM fetched.
-    pub(crate) fn set_etag(&mut self, etag: Option<String>) {
-        self.etag = etag;
+    /// Remembers a document that came, or that another VM fetched; one without an ETag cannot be asked about.
+    pub(crate) fn remember(&mut self, etag: Option<String>, fingerprint: u64) {
+        self.last = etag.map(|etag| Last { etag, fingerprint });
+    }
+
+    /// The document that a 304 speaks of.
+    pub(crate) fn last(&self) -> Option<&Last> {
+        self.last.as_ref()
+    }
+
+    /// Forgets it, so that the document comes again.
+    pub(crate) fn forget(&mut self) {
+        self.last = None;
     }
 
     /// Forgets the callout under way: its answer does not matter any more.

@@ -202,6 +202,74 @@ fn a_source_that_does_not_wait_is_asked_at_intervals() {
 }
 
 #[test]
+fn a_source_without_etags_is_asked_at_intervals_too() {
+    let fleet = Fleet::new(1, long_polling());
+    for _ in 0..3 {
+        fleet.answer(Response::new(200).json(document_with(|_| {}).to_string()));
+        assert_eq!(fleet.proxy.callouts().len(), 0, "not at once");
+        fleet.advance(INTERVAL);
+    }
+}
+
+#[test]
+fn an_answer_that_comes_after_the_lease_was_lost_changes_nothing() {
+    let fleet = Fleet::new(2, long_polling());
+    fleet.answer(switched_to("green", "\"1\""));
+    let late = fleet.proxy.callouts().remove(0);
+    // Another VM takes the lease, as if the leader had stood still for long.
+    let keys = fleet.proxy.shared_data_keys();
+    let lease = keys.iter().find(|key| key.ends_with(".lease")).unwrap();
+    let now = fleet.proxy.now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64;
+    let value: Vec<u8> = [7, now + 2000].iter().flat_map(|number: &u64| number.to_le_bytes()).collect();
+    fleet.proxy.set_shared_data(lease, value);
+    late.answer(switched_to("blue", "\"0\"")).unwrap();
+    assert_eq!(fleet.upstreams(), ["shop_green"; 2]);
+}
+
+#[test]
+fn a_configuration_that_declines_the_document_says_so_and_does_not_count_it_as_fresh() {
+    let fleet = Fleet::new(1, configuration_with_source());
+    fleet.answer(switched_to("green", "\"1\""));
+    let mut narrower = configuration_with_source();
+    narrower["upstreams"] = json!(["shop_blue", "shop_red"]);
+    narrower["document"] = json!({ "flags": {} });
+    let plugin = fleet.vms[0].0.configure(narrower.to_string()).unwrap();
+    assert!(plugin.accepted());
+    assert!(fleet.proxy.logged(turquoise_host::LogLevel::Error, "refused under this configuration"));
+    fleet.vms[0].1.shut_down().unwrap();
+    fleet.proxy.clear_logs();
+    fleet.advance(FIRST_TICK);
+    let callout =
+        fleet.proxy.callouts().into_iter().find(|callout| callout.root().context == plugin.root()).unwrap();
+    assert_eq!(callout.header("if-none-match"), None, "a 304 would speak of a document that is not in force");
+    callout.answer(switched_to("green", "\"1\"")).unwrap();
+    assert!(fleet.proxy.logged(turquoise_host::LogLevel::Error, "was refused"), "{:?}", fleet.proxy.logs());
+    assert!(!fleet.proxy.logged(turquoise_host::LogLevel::Info, "answers again"));
+}
+
+#[test]
+fn a_clock_that_is_set_back_does_not_stop_the_polling() {
+    let fleet = Fleet::new(1, configuration_with_source());
+    fleet.answer(switched_to("green", "\"1\""));
+    fleet.proxy.set_clock_back(Duration::from_secs(3600));
+    fleet.advance(INTERVAL);
+    assert_eq!(fleet.proxy.callouts().len(), 1);
+}
+
+#[test]
+fn etags_that_change_all_the_time_are_no_reason_to_ask_all_the_time() {
+    let fleet = Fleet::new(1, long_polling());
+    for number in 0.. {
+        let Some(callout) = fleet.proxy.callouts().pop() else { break };
+        assert!(number < 10, "the source is asked in a loop");
+        let etag = format!("\"{}\"", number % 2);
+        callout.answer(switched_to(if number % 2 == 0 { "green" } else { "blue" }, &etag)).unwrap();
+    }
+    fleet.advance(INTERVAL);
+    assert_eq!(fleet.proxy.callouts().len(), 1);
+}
+
+#[test]
 fn a_source_that_fails_is_asked_less_and_less_but_never_given_up() {
     let fleet = Fleet::new(1, configuration_with_source());
     let mut made = Vec::new();

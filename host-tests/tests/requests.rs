@@ -171,6 +171,15 @@ fn an_anonymous_id_that_we_did_not_give_is_replaced() {
 }
 
 #[test]
+fn a_valid_anonymous_id_counts_wherever_it_stands() {
+    let running = Running::new(&configuration());
+    let id = "0123456789abcdef0123456789abcdef";
+    let exchange = running.request(hello().header("cookie", format!("tq_id=sibling; tq_id={id}")));
+    assert_eq!(exchange.request_header("x-turquoise-targeting-key").as_deref(), Some(id));
+    assert_eq!(exchange.respond(Response::new(200)).unwrap().response_header("set-cookie"), None);
+}
+
+#[test]
 fn the_cookie_is_secure_where_the_client_came_by_https() {
     let running = Running::new(&configuration());
     let cookie = |request| {

@@ -41,8 +41,11 @@ function* smaller(value) {
   }
   if (typeof value === "string" && value !== "") {
     yield "";
-    if (value.length > 1) yield value.slice(0, Math.ceil(value.length / 2));
-    if (value.length > 1) yield value.slice(Math.floor(value.length / 2));
+    // By characters: half a surrogate pair is no text.
+    const characters = [...value];
+    const half = Math.ceil(characters.length / 2);
+    if (half < characters.length)
+      yield* [characters.slice(0, half).join(""), characters.slice(half).join("")];
   }
   if (typeof value === "number" && value !== 0 && value !== 1) yield* [0, 1, Math.trunc(value / 2)];
   if (value !== null && value !== 0 && value !== "" && value !== false) yield null;

@@ -79,7 +79,7 @@ export class Snapshot {
   }
 
   #decide(request, now, explain = false) {
-    return JSON.parse(this.#compiled.decide(JSON.stringify(describe(request)), milliseconds(now), explain));
+    return JSON.parse(this.#compiled.decide(json("request", describe(request)), milliseconds(now), explain));
   }
 
   /** Gives the memory back; without it that happens when the garbage collector comes by. */
@@ -107,10 +107,14 @@ function chosen(choice) {
   return { flag, variant, reason, ...(errorCode !== null && { errorCode }) };
 }
 
+/** Half of a surrogate pair, as JSON.stringify writes it. */
+const LONE_SURROGATE = /(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}/g;
+
 function json(name, value) {
   const text = JSON.stringify(value);
   if (text?.[0] !== "{") throw new TypeError(`\`${name}\` is not an object that can be written as JSON`);
-  return text;
+  // No UTF-8 can hold one; whatever sends text over a network sends this in its place.
+  return text.replace(LONE_SURROGATE, "$1\ufffd");
 }
 
 function milliseconds(now) {

@@ -61,6 +61,19 @@ test("what is no object is refused by name", () => {
   assert.throws(() => new Snapshot({ flags: {} }), /`document` is not a string/);
 });
 
+test("half a surrogate pair is what UTF-8 makes of it", () => {
+  const equal = (text) => ({ if: [{ "===": [{ var: "text" }, text] }, "green"] });
+  for (const [given, seen] of [
+    ["\ud83d", "\ufffd"],
+    ["a\udc00b", "a\ufffdb"],
+    ["😀", "😀"],
+    ["\\ud83d", "\\ud83d"],
+  ]) {
+    const snapshot = new Snapshot(JSON.stringify({ flags: { f: flag({ targeting: equal(seen) }) } }));
+    assert.equal(snapshot.evaluate("f", { text: given }).variant, "green", seen);
+  }
+});
+
 test("a decision says what the upstream gets, and forged headers decide nothing", () => {
   const config = { upstreamHeader: "x-up", flagHeader: { flags: ["late"] }, context: { targetingKey: [] } };
   const decision = new Snapshot(DOCUMENT, config).decide(

@@ -28,7 +28,8 @@ impl<'e> DataLogic<'e> {
         let rule = engine.compile(scenario.targeting()?.to_string().as_str()).expect("a rule that compiles");
         let mut members = attributes(unused);
         // Where its `fractional` looks for the flag's key.
-        members.insert("$flagd".to_owned(), json!({ "flagKey": scenario.name(), "timestamp": 1_790_000_000 }));
+        members
+            .insert("$flagd".to_owned(), json!({ "flagKey": scenario.name(), "timestamp": 1_790_000_000 }));
         let context = ParsedData::from_json(&Value::Object(members).to_string()).expect("a context");
         Some(Self { rule, context, session: engine.session() })
     }
@@ -53,15 +54,15 @@ pub(crate) struct Contrib {
 impl Contrib {
     pub(crate) fn new(unused: Unused) -> Self {
         let flags = FlagParser::parse_string(&document(&Scenario::ALL)).expect("a document").flags;
-        let context = attributes(unused).into_iter().fold(
-            EvaluationContext::default(),
-            |context, (name, value)| match value {
-                Value::String(text) if name == "targetingKey" => context.with_targeting_key(text),
-                Value::String(text) => context.with_custom_field(name, text),
-                Value::Bool(value) => context.with_custom_field(name, value),
-                other => context.with_custom_field(name, other.as_i64().expect("a whole number")),
-            },
-        );
+        let context =
+            attributes(unused).into_iter().fold(EvaluationContext::default(), |context, (name, value)| {
+                match value {
+                    Value::String(text) if name == "targetingKey" => context.with_targeting_key(text),
+                    Value::String(text) => context.with_custom_field(name, text),
+                    Value::Bool(value) => context.with_custom_field(name, value),
+                    other => context.with_custom_field(name, other.as_i64().expect("a whole number")),
+                }
+            });
         Self { flags, operator: Operator::new(), context }
     }
 

@@ -2,9 +2,12 @@
 
 mod batch;
 mod decide;
+mod docs;
 mod eval;
+mod explain;
 mod flagd;
 mod run;
+mod schema;
 mod serve;
 mod validate;
 mod vectors;

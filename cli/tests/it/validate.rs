@@ -62,15 +62,71 @@ fn a_plugin_configuration_is_checked_itself() {
     folder.write("plugin.json", "{\n  \"source\": { \"cluster\": \"c\", \"intervall\": \"5s\" } }");
     let output = folder.run(&["validate", "document.json", "--config", "plugin.json"]);
     assert_eq!(output.code, 1);
-    assert!(output.stdout.starts_with("plugin.json:2:"), "{output:?}");
-    for part in ["$.source", "`intervall`", "`interval`"] {
-        assert!(output.stdout.contains(part), "{output:?}");
-    }
+    assert_eq!(
+        output.stdout,
+        "plugin.json:2:44: error: plugin configuration, $.source.intervall: unknown key `intervall`; did you mean `interval`?\n"
+    );
     folder.write("plugin.json", r#"{ "document": { "flags": { "x": {} } } }"#);
     let output = folder.run(&["validate", "document.json", "--config", "plugin.json"]);
     assert_eq!(output.code, 1);
     assert!(output.stdout.contains("plugin.json (the document in it)"), "{output:?}");
     assert!(output.stdout.contains("$.flags.x: `variants` is missing"), "{output:?}");
+}
+
+#[test]
+fn what_flagd_would_not_understand_is_named_when_asked() {
+    let document = r#"{
+  "metadata": { "fractional": "v3" },
+  "$evaluators": { "inside": { "cidr": [ { "var": "ip" }, "10.0.0.0/8" ] } },
+  "flags": {
+    "plain": { "state": "ENABLED", "variants": { "a": "up" }, "targeting": { "fractional": [["a", 1]] } },
+    "own": { "state": "ENABLED", "variants": { "a": "up", "true": "up" }, "targeting": { "if": [
+      { "$ref": "inside" }, { "split": [["a", 100]] }, { "!": [ { "matches": [ { "var": "x" }, "y" ] } ] } ] } },
+    "more": { "state": "ENABLED", "variants": { "true": 1, "false": 2 },
+      "targeting": { "==": [ { "flag": "own" }, { "ramp": { "schedule": [[0, 100]] } } ] } }
+  },
+  "routes": [ { "name": "all", "flag": "plain" } ]
+}"#;
+    let folder = Folder::new(document);
+    assert_eq!(folder.run(&["validate", "document.json"]).stdout, "document.json: 3 flags, 1 route\n");
+    let output = folder.run(&["validate", "document.json", "--portable"]);
+    assert_eq!(output.code, 1);
+    let lines: Vec<_> = output.stdout.lines().collect();
+    let starts = [
+        "document.json:2:31: warning: $.metadata.fractional: ",
+        "document.json:3:40: error: $.$evaluators.inside.cidr: flagd has no operator `cidr`",
+        "document.json:7:40: error: $.flags.own.targeting.if[1].split: flagd has no operator `split`",
+        "document.json:7:78: error: $.flags.own.targeting.if[2][\"!\"][0].matches: flagd has no operator `matches`",
+        "document.json:9:40: error: $.flags.more.targeting[\"==\"][0].flag: flagd has no operator `flag`",
+        "document.json:9:59: error: $.flags.more.targeting[\"==\"][1].ramp: flagd has no operator `ramp`",
+        "document.json:11:13: warning: $.routes: flagd ignores routes",
+    ];
+    assert_eq!(lines.len(), starts.len(), "{output:?}");
+    for (line, start) in lines.iter().zip(starts) {
+        assert!(line.starts_with(start), "{line}\n{start}");
+    }
+    let portable = r#"{ "flags": { "a": { "state": "ENABLED", "variants": { "on": 1 } } }, "routes": [] }"#;
+    let output = Folder::new(portable).run(&["validate", "document.json", "--portable"]);
+    assert_eq!(output.code, 0, "{output:?}");
+}
+
+#[test]
+fn ten_thousand_broken_flags_are_reported_at_once() {
+    let flag = r#"{ "state": "ENABLED", "variants": { "on": 1 }, "targeting": { "and": [{ "vra": 1 }, { "$ref": "x" }] } }"#;
+    let flags: Vec<_> = (0..10_000).map(|number| format!("\"f{number}\": {flag}")).collect();
+    let document = format!(
+        "{{ \"$evaluators\": {{ \"x\": {{ \"vra\": 1 }} }}, \"flags\": {{ {} }} }}",
+        flags.join(",\n")
+    );
+    let output = Folder::new(&document).run(&["validate", "document.json"]);
+    let lines: Vec<_> = output.stdout.lines().collect();
+    assert!(
+        lines[0].contains("(used by `f0`, `f1`, `f2`, `f3`, `f4` and 9995 more) (these flags"),
+        "{}",
+        lines[0]
+    );
+    assert_eq!(lines[lines.len() - 1], "document.json: warning: $: 9801 more problems are not listed");
+    assert_eq!(lines.len(), 201);
 }
 
 #[test]
@@ -96,7 +152,7 @@ fn the_command_line_explains_itself() {
     let folder = Folder::new(GOOD);
     let version = folder.run(&["--version"]);
     assert_eq!(version.stdout, format!("turquoise {}\n", env!("CARGO_PKG_VERSION")));
-    for command in ["validate", "eval", "decide", "serve"] {
+    for command in ["validate", "eval", "decide", "explain", "serve", "schema"] {
         let help = folder.run(&[command, "--help"]);
         assert_eq!(help.code, 0);
         for part in ["Exit code", "Examples:", &format!("turquoise {command}")] {

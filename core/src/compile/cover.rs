@@ -57,7 +57,7 @@ fn find(texts: &Interner, routes: &[Option<Match>]) -> Vec<(usize, Text)> {
     found
 }
 
-fn parts<'t>(path: PathPattern, texts: &'t Interner) -> (bool, &'t str) {
+fn parts(path: PathPattern, texts: &Interner) -> (bool, &str) {
     match path {
         PathPattern::Exact(text) => (true, texts.get(text)),
         PathPattern::Prefix(text) => (false, texts.get(text)),

@@ -17,9 +17,14 @@ impl<'a> Compiler<'a> {
             Some(Value::Number(version)) => Some(self.texts.intern(&version.to_string())),
             _ => None,
         };
-        self.fractional = match metadata.get("fractional") {
-            Some(Value::String(version)) if version == "v3" => FractionalVersion::V3,
-            _ => FractionalVersion::V2,
+        self.fractional = match metadata.get("fractional").map(|version| (version, version.as_str())) {
+            None | Some((_, Some("v2"))) => FractionalVersion::V2,
+            Some((_, Some("v3"))) => FractionalVersion::V3,
+            Some((other, _)) => {
+                let message = format!("must be \"v2\" or \"v3\", this is {other}; \"v2\" holds");
+                self.problems.warn(&path.key("fractional"), message);
+                FractionalVersion::V2
+            }
         };
         if !metadata.is_empty() {
             self.metadata_text = self.texts.intern(&Value::Object(metadata.clone()).to_string());

@@ -65,6 +65,13 @@ fn positions_in_a_text_lose_their_fraction() {
 }
 
 #[test]
+fn nothing_of_half_a_character_is_nothing() {
+    for rule in [json!({ "substr": ["😀", 1, 0] }), json!({ "substr": ["a😀", 2, -1] })] {
+        assert_eq!(ask(&rule, &json!({})), "", "{rule}");
+    }
+}
+
+#[test]
 fn whatever_fails_in_a_fractional_makes_it_fail() {
     let failing = json!({ "+": ["text"] });
     for targeting in [
@@ -103,4 +110,14 @@ fn what_another_flag_of_the_same_key_replaced_forms_no_cycle() {
         "a": { "state": "ENABLED", "variants": { "on": 1 }, "targeting": { "flag": "a" } },
         "a": { "state": "ENABLED", "variants": { "on": 1 }, "defaultVariant": "on" } } }"#;
     assert!(Snapshot::compile(text.as_bytes()).is_ok());
+}
+
+#[test]
+fn a_small_document_that_grows_too_large_by_references_is_refused() {
+    let many: Vec<_> = (0..3000).map(|number| json!({ "==": [{ "var": "x" }, number] })).collect();
+    let flag = json!({ "state": "ENABLED", "variants": { "on": 1 }, "targeting": { "$ref": "many" } });
+    let flags: serde_json::Map<_, _> = (0..500).map(|number| (format!("f{number}"), flag.clone())).collect();
+    let document = json!({ "flags": flags, "$evaluators": { "many": { "or": many } } });
+    let error = Snapshot::compile(document.to_string().as_bytes()).unwrap_err();
+    assert!(error.to_string().contains("more than 1000000 parts in all"), "{error}");
 }

@@ -100,8 +100,11 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
             Some(len) => (from + len.trunc()).min(total),
         };
         let (from, end) = (from as usize, end as usize);
+        if end <= from {
+            return Ok(Operand::Text(""));
+        }
         let (start, torn_start) = utf16_offset(source, from);
-        let (end, torn_end) = utf16_offset(source, end.max(from));
+        let (end, torn_end) = utf16_offset(source, end);
         if torn_start || torn_end {
             return self.torn(*text, start, end, torn_start, torn_end);
         }

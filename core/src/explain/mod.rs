@@ -6,6 +6,7 @@
 //! they are compiled.
 
 mod bucket;
+mod iterate;
 mod read;
 mod request;
 mod text;

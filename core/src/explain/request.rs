@@ -6,7 +6,6 @@ use std::fmt::{self, Display, Formatter};
 use serde::Serialize;
 
 use super::Explanation;
-use crate::decision::Decision;
 use crate::eval::{Scratch, Timestamp};
 use crate::request::{Bindings, Request, RequestContext, TargetingKey, host_name, path_only};
 use crate::route::{HeaderCondition, PathPattern, RouteId};
@@ -104,7 +103,7 @@ impl Snapshot {
             route: decision.route.map(|route| self.route_name(route).to_owned()),
             gate,
             flag: explain(decision.flag.and_then(|flag| flag.flag)),
-            upstream: Decision::upstream(&decision, self).map(str::to_owned),
+            upstream: decision.upstream(self).map(str::to_owned),
             targeting_key,
         }
     }

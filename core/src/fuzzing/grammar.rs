@@ -279,7 +279,7 @@ impl<'a> Choices<'a> {
         };
         for _ in 0..self.next() % 5 {
             let variant =
-                if self.next() % 4 == 0 { self.rule(depth + 1) } else { json!(self.one_of(&TEXTS)) };
+                if self.next().is_multiple_of(4) { self.rule(depth + 1) } else { json!(self.one_of(&TEXTS)) };
             arguments.push(match self.next() % 4 {
                 0 => json!([variant]),
                 1 => json!([variant, self.rule(depth + 1)]),

@@ -1,7 +1,7 @@
 //! The evaluation context of a request: what each attribute name means, decided once per snapshot, read when asked.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use super::{Request, cookie, host_name, path_only, query};
 use crate::settings::{AttributeSource, ContextSettings, KeySource};
@@ -83,9 +83,10 @@ impl ContextSettings {
         for source in &self.targeting_key {
             let value = match source {
                 KeySource::Header(name) => request.header(name.as_bytes()).and_then(text),
-                KeySource::Cookie(name) => cookie(request, name),
+                KeySource::Cookie(name) => cookies(request, name).next(),
                 KeySource::AnonymousCookie(name) => {
-                    return match cookie(request, name).filter(|value| is_anonymous_id(value)) {
+                    // A sibling domain may have set a cookie of the same name, which a browser sends first.
+                    return match cookies(request, name).find(|value| is_anonymous_id(value)) {
                         Some(value) => TargetingKey::Known(value),
                         None => TargetingKey::Anonymous(name),
                     };
@@ -108,9 +109,22 @@ fn text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok()
 }
 
-fn cookie<'a, R: Request + ?Sized>(request: &'a R, name: &str) -> Option<&'a str> {
-    let mut headers = request.headers().filter(|(header, _)| *header == b"cookie");
-    headers.find_map(|(_, header)| cookie::values(header, name.as_bytes()).find_map(text))
+/// The values of all cookies of this name that are text.
+fn cookies<'a, R: Request + ?Sized>(request: &'a R, name: &str) -> impl Iterator<Item = &'a str> {
+    let headers = request.headers().filter(|(header, _)| *header == b"cookie");
+    headers.flat_map(move |(_, header)| cookie::values(header, name.as_bytes()).filter_map(text))
+}
+
+/// How many attributes of a request are remembered. Looking one up costs what the client's headers are long, and a
+/// rule may ask often; few rules ask for more than these.
+const REMEMBERED: usize = 8;
+
+/// Where an attribute was found.
+#[derive(Clone, Copy, Debug)]
+enum Found<'a> {
+    Text(Option<&'a str>),
+    /// By its place among the query's parameters.
+    Parameter(Option<usize>),
 }
 
 /// A request as an evaluation context.
@@ -122,6 +136,9 @@ pub struct RequestContext<'a, R: ?Sized> {
     targeting_key: Option<&'a str>,
     /// The query's parameters, decoded when the first one is asked for.
     query: OnceCell<Vec<(Cow<'a, str>, Cow<'a, str>)>>,
+    /// Attributes by their number, the oldest giving way.
+    remembered: [Cell<Option<(u32, Found<'a>)>>; REMEMBERED],
+    oldest: Cell<usize>,
 }
 
 impl<'a, R: Request + ?Sized> RequestContext<'a, R> {
@@ -132,33 +149,62 @@ impl<'a, R: Request + ?Sized> RequestContext<'a, R> {
         settings: &'a ContextSettings,
         targeting_key: Option<&'a str>,
     ) -> Self {
-        Self { request, bindings, settings, targeting_key, query: OnceCell::new() }
+        let (query, remembered, oldest) = (OnceCell::new(), Default::default(), Cell::new(0));
+        Self { request, bindings, settings, targeting_key, query, remembered, oldest }
     }
 
-    fn read<'b>(&'b self, source: &Source) -> Option<&'b str> {
-        match source {
+    fn find(&self, source: &Source) -> Found<'a> {
+        Found::Text(match source {
             Source::TargetingKey => self.targeting_key,
             Source::Method => text(self.request.method()),
             Source::Path => text(path_only(self.request.path())),
             Source::Host => text(host_name(self.request.host())),
             Source::Header(name) => self.request.header(name.as_bytes()).and_then(text),
             Source::Query(name) => {
-                let query = || form_urlencoded::parse(query(self.request.path())).collect();
-                let mut parameters = self.query.get_or_init(query).iter();
-                parameters.find(|(key, _)| key == name).map(|(_, value)| &**value)
+                return Found::Parameter(self.parameters().iter().position(|(key, _)| key == name));
             }
-            Source::Cookie(name) => cookie(self.request, name),
+            Source::Cookie(name) => cookies(self.request, name).next(),
             Source::Property(name) => self.request.property(name),
             Source::Absent => None,
+        })
+    }
+
+    fn parameters(&self) -> &[(Cow<'a, str>, Cow<'a, str>)] {
+        self.query.get_or_init(|| form_urlencoded::parse(query(self.request.path())).collect())
+    }
+
+    fn find_once(&self, index: u32, source: &Source) -> Found<'a> {
+        // What is a field of the request need not be remembered.
+        if !matches!(source, Source::Header(_) | Source::Query(_) | Source::Cookie(_)) {
+            return self.find(source);
         }
+        let known = |cell: &Cell<Option<(u32, Found<'a>)>>| cell.get().filter(|(known, _)| *known == index);
+        if let Some((_, found)) = self.remembered.iter().find_map(known) {
+            return found;
+        }
+        let found = self.find(source);
+        let oldest = self.oldest.get();
+        if let Some(cell) = self.remembered.get(oldest) {
+            cell.set(Some((index, found)));
+        }
+        self.oldest.set((oldest + 1) % REMEMBERED);
+        found
     }
 }
 
 impl<R: Request + ?Sized> Attributes for RequestContext<'_, R> {
     fn get<'a>(&'a self, attribute: Attribute<'_>) -> Value<'a> {
-        let value = match attribute.index.and_then(|index| self.bindings.sources.get(index as usize)) {
-            Some(source) => self.read(source),
-            None => self.read(&Source::of(attribute.path, self.settings)),
+        let bound =
+            attribute.index.and_then(|index| Some((index, self.bindings.sources.get(index as usize)?)));
+        let found = match bound {
+            Some((index, source)) => self.find_once(index, source),
+            None => self.find(&Source::of(attribute.path, self.settings)),
+        };
+        let value = match found {
+            Found::Text(text) => text,
+            Found::Parameter(place) => {
+                place.and_then(|place| self.parameters().get(place)).map(|(_, value)| &**value)
+            }
         };
         value.map_or(Value::Null, Value::String)
     }

@@ -159,7 +159,7 @@ proptest! {
         let snapshot = compile(&json!({ "flags": { "flag": flag }, "routes": json }).to_string());
         for request in &requests {
             let expected = routes.iter().position(|route| route.accepts(request));
-            prop_assert_eq!(snapshot.route(request).map(|route| route.index()), expected, "{:?}", request);
+            prop_assert_eq!(snapshot.route(request).map(RouteId::index), expected, "{:?}", request);
         }
     }
 }

@@ -112,6 +112,12 @@ impl SimulatedProxy {
         outcome
     }
 
+    /// Sets the wall clock back, as an operator or a time server may. Ticks and timeouts go on as they would.
+    pub fn set_clock_back(&self, time: Duration) {
+        let world = &self.0.world;
+        world.set_back.set(world.set_back.get() + time);
+    }
+
     /// Adds an upstream that callouts may go to.
     pub fn add_cluster(&self, name: &str) {
         self.0.world.callouts.borrow_mut().clusters.insert(name.into());

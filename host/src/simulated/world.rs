@@ -25,6 +25,8 @@ pub(super) struct Timer {
 /// The shared state. Its parts are borrowed for the length of one method, never across a callback.
 pub(super) struct World {
     pub(super) now: Cell<Duration>,
+    /// How far the wall clock was set back.
+    pub(super) set_back: Cell<Duration>,
     pub(super) random: Cell<u64>,
     pub(super) log_level: Cell<LogLevel>,
     pub(super) logs: RefCell<Vec<LogLine>>,
@@ -44,6 +46,7 @@ impl World {
     pub(super) fn new() -> Self {
         Self {
             now: Cell::new(START),
+            set_back: Cell::default(),
             random: Cell::new(1),
             log_level: Cell::new(LogLevel::Trace),
             logs: RefCell::default(),
@@ -75,7 +78,7 @@ impl World {
 
 impl Clock for World {
     fn now(&self) -> Duration {
-        self.now.get()
+        self.now.get().saturating_sub(self.set_back.get())
     }
 
     /// The time since the proxy was made.

@@ -77,6 +77,10 @@ pub(crate) const MOST_DEPTH: usize = 64;
 /// How many parts one flag's rule may have, with `$ref`s followed: a rule that names itself twice doubles with each.
 pub(crate) const MOST_PARTS: usize = 10_000;
 
+/// How many parts all rules of a document may have together, with `$ref`s followed: each flag has its own copy of what
+/// it refers to, and memory in a proxy's VM is never given back.
+pub(crate) const MOST_PARTS_OF_ALL: usize = 1_000_000;
+
 /// Compiles one rule into the snapshot's lists.
 pub(super) struct RuleCompiler<'a> {
     rules: &'a mut Rules,
@@ -152,6 +156,7 @@ impl<'a> RuleCompiler<'a> {
     pub(super) fn rule(&mut self, value: &Value, path: &Path<'_>, depth: usize) -> NodeId {
         self.parts += 1;
         let node = match value {
+            _ if self.rules.nodes.len() >= MOST_PARTS_OF_ALL => self.too_many_in_all(),
             _ if self.parts > MOST_PARTS => self.too_many(path),
             _ if depth > MOST_DEPTH => {
                 self.problem(path, format!("the rule nests deeper than {MOST_DEPTH} levels"))
@@ -182,6 +187,16 @@ impl<'a> RuleCompiler<'a> {
             true => self.problem(path, format!("the rule has more than {MOST_PARTS} parts")),
             false => Node::Null,
         }
+    }
+
+    /// Refuses the document, once: the node that stands for this part makes the list longer.
+    fn too_many_in_all(&mut self) -> Node {
+        if self.rules.nodes.len() == MOST_PARTS_OF_ALL {
+            let message =
+                format!("the rules have more than {MOST_PARTS_OF_ALL} parts in all, with `$ref`s followed");
+            self.problems.refuse(&Path::Root, message);
+        }
+        Node::Null
     }
 
     fn node(&mut self, node: Node) -> NodeId {

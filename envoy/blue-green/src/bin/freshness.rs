@@ -49,7 +49,8 @@ async fn main() -> Result<()> {
         adopted.push(scenario.adopted(before).await? - written);
         tokio::time::sleep(DWELL).await;
         let old = |record: &Record| record.outcome.as_ref().is_ok_and(|seen| seen.colour != colour);
-        let last_old = load.records(|record| record.ended > written && old(record)).iter().map(|r| r.ended).max();
+        let last_old =
+            load.records(|record| record.ended > written && old(record)).iter().map(|r| r.ended).max();
         lag.push(last_old.map_or(Duration::ZERO, |ended| ended - written));
     }
     load.stop().await;
