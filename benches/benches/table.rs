@@ -8,6 +8,7 @@ use turquoise_benches::documents::{Browser, flag_key, mixed_flags, routes, simpl
 use turquoise_benches::scenario::{NOW, Prepared, Scenario, Unused, attributes};
 use turquoise_core::{Context, Scratch, Snapshot};
 
+#[expect(dead_code, reason = "what only `evaluate` checks of the peers")]
 mod peers;
 
 fn main() {

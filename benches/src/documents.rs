@@ -117,7 +117,7 @@ mod tests {
     fn each_request_has_its_route() {
         let snapshot = Snapshot::compile(routes(300).as_bytes()).unwrap();
         for position in 0..300 {
-            let route = snapshot.route(&Browser::to(position)).map(|route| route.index());
+            let route = snapshot.route(&Browser::to(position)).map(turquoise_core::RouteId::index);
             // The shorter paths of a section hold the longer ones, which come first.
             assert_eq!(route, Some(position), "{:?}", Browser::to(position));
         }

@@ -258,8 +258,7 @@ export const MENDS = [
   },
   {
     name: "inherited-properties",
-    reason:
-      "`var` and `missing` see characters of strings and what JavaScript's values inherit (`length`, `constructor`)",
+    reason: "`var` sees characters of strings and what JavaScript's values inherit (`length`, `constructor`)",
     shows: {
       targeting: { "==": [{ var: "x.length" }, 2] },
       context: { x: "ab" },
@@ -271,6 +270,37 @@ export const MENDS = [
         const [key, fallback = null] = Array.isArray(data) ? data : [data];
         if (typeof key !== "string" || key === "" || key.includes("../")) return original(data, state);
         return state.compile`(engine.ownProperty(context, ${key}) ?? (${fallback}))`;
+      });
+    },
+  },
+  {
+    name: "missing-names",
+    reason:
+      "`missing` and `missing_some` see the same, and compiled they miss an empty name; interpreted it is there",
+    shows: { targeting: { "!": [{ missing: [""] }] }, wrong: "false", right: "true" },
+    mend(methods) {
+      const missing = (names, context) => names.filter((name) => !has(context, splitPath(String(name))));
+      const some = ([needed, names], context) => {
+        const absent = missing(names, context);
+        return names.length - absent.length >= needed ? [] : absent;
+      };
+      methods.missing = changed(methods.missing, { compile: undefined, method: missing });
+      methods.missing_some = changed(methods.missing_some, { compile: undefined, method: some });
+    },
+  },
+  {
+    name: "unread-default",
+    reason:
+      "the default of a `var` of everything is never read, so that unknown operators in it go unnoticed",
+    shows: {
+      targeting: { if: [{ var: ["", { no_such: [] }] }, "b", "a"] },
+      wrong: "b",
+      right: "PARSE_ERROR",
+    },
+    mend(methods) {
+      recompile(methods, ["var"], (original) => (data, state) => {
+        if (Array.isArray(data) && data.length === 2 && (data[0] ?? "") === "") state.compile`${data[1]}`;
+        return original(data, state);
       });
     },
   },
@@ -325,6 +355,13 @@ MurmurHash3.prototype.hash = function (text) {
   return hash.call(this, active.has("utf16-hash") ? Buffer.from(text).toString("latin1") : text);
 };
 
+/** Whether a value holds something of its own at a path, be it null. */
+function has(value, [key, ...rest]) {
+  if (key === undefined) return true;
+  const own = value !== null && typeof value === "object" && Object.hasOwn(value, key);
+  return own && !(Array.isArray(value) && key === "length") && has(value[key], rest);
+}
+
 const COMPARISONS = {
   "<": (a, b) => a < b,
   "<=": (a, b) => a <= b,
@@ -353,12 +390,8 @@ Object.assign(LogicEngine.prototype, {
     return true;
   },
   ownProperty(value, path) {
-    for (const key of splitPath(path)) {
-      const has = value !== null && typeof value === "object" && Object.hasOwn(value, key);
-      if (!has || (Array.isArray(value) && key === "length")) return null;
-      value = value[key];
-    }
-    return value;
+    const keys = splitPath(path);
+    return has(value, keys) ? keys.reduce((inner, key) => inner[key], value) : null;
   },
   keyOnly: (value) => (Array.isArray(value) ? false : value),
   list: (value) => (Array.isArray(value) ? value : [value]),

@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use turquoise_core::Request;
+use turquoise_core::{Request, RouteId};
 
 use crate::compile;
 
