@@ -41,6 +41,8 @@ impl Fixture {
 /// Both versions and Envoy, which fetches from `addresses.source`, where the caller serves a document.
 pub(crate) async fn start(addresses: Addresses) -> Result<Scenario> {
     let config = addresses.config()?.replace(r#""interval": "200ms""#, r#""interval": "50ms""#)?;
+    // A source that hangs is given up after this and the timeout.
+    let config = config.replace(r#""longPoll": "30s""#, r#""longPoll": "1s""#)?;
     let mut scenario = Scenario::start(shop(), addresses, WORKERS, config).await?;
     scenario.deploy_green().await?;
     scenario.steady().await?;
