@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::eval::{Fault, Machine, Scratch, Timestamp};
+use crate::eval::{Fault, Machine, Operand, Scratch, Timestamp};
 use crate::rule::NodeId;
 use crate::snapshot::Snapshot;
 use crate::text::Text;
@@ -190,8 +190,16 @@ impl Snapshot {
         };
         let machine = Machine::new(self, attributes, flag, now, scratch);
         // None: the rule gave null. Some(None): it named no variant.
-        let result = machine
-            .run(rule, |machine, value| machine.with_name(value, |name| self.variant_named(flag, name)));
+        let result = machine.run(rule, |machine, value| match value {
+            // A text of the document: equal texts are one.
+            Operand::Constant(name) => Some(
+                self.variants_of(flag)
+                    .iter()
+                    .zip(flag.first_variant..)
+                    .find_map(|(variant, index)| (variant.name == name).then_some(VariantId(index))),
+            ),
+            value => machine.with_name(value, |name| self.variant_named(flag, name)),
+        });
         match result {
             Err(fault) => Evaluation::failed(Some(id), fault.into()),
             Ok(None) => by_default(Reason::Default),
@@ -207,7 +215,7 @@ impl Snapshot {
         self.variants_of(flag)
             .iter()
             .zip(flag.first_variant..)
-            .find_map(|(variant, index)| (self.text.get(variant.name) == name).then_some(VariantId(index)))
+            .find_map(|(variant, index)| self.text.is(variant.name, name).then_some(VariantId(index)))
     }
 
     pub(crate) fn variants_of(&self, flag: &Flag) -> &[CompiledVariant] {

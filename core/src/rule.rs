@@ -100,6 +100,8 @@ pub(crate) enum Operator {
     Missing,
     MissingSome,
     SemVer,
+    /// Its key and its buckets are known only when it is evaluated.
+    Fractional,
     StartsWith,
     EndsWith,
 }
@@ -143,6 +145,10 @@ pub(crate) struct Fractional {
     pub(crate) buckets: Box<[Bucket]>,
     /// The sum of the weights, where all of them are constants.
     pub(crate) total: Option<u32>,
+    /// Whether some variant is an expression.
+    pub(crate) computed: bool,
+    /// The flag's key, hashed.
+    pub(crate) start: crate::eval::Murmur3,
     pub(crate) version: FractionalVersion,
 }
 
@@ -166,7 +172,8 @@ pub(crate) enum Weight {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct VersionTest {
     pub(crate) operator: VersionOperator,
-    /// The text of the constant version, which parses.
+    pub(crate) numbers: [u64; 3],
+    pub(crate) pre_release: Text,
     pub(crate) version: Text,
 }
 
@@ -213,6 +220,7 @@ pub(crate) struct Ramp {
 pub(crate) struct Rules {
     pub(crate) nodes: Vec<Node>,
     pub(crate) arguments: Vec<NodeId>,
+    pub(crate) texts: Vec<Text>,
     pub(crate) constants: Vec<serde_json::Value>,
     pub(crate) attributes: Vec<AttributePath>,
     pub(crate) fractionals: Vec<Fractional>,
@@ -254,6 +262,7 @@ pub(crate) struct Network {
 pub(crate) struct AttributePath {
     pub(crate) path: Text,
     pub(crate) head_hash: u64,
+    pub(crate) head: u32,
 }
 
 impl Rules {

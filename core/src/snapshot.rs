@@ -45,7 +45,7 @@ impl Snapshot {
     /// The flag with this key.
     pub fn flag(&self, key: &str) -> Option<FlagId> {
         let matches =
-            |index: &u32| self.flags.get(*index as usize).is_some_and(|flag| self.text.get(flag.key) == key);
+            |index: &u32| self.flags.get(*index as usize).is_some_and(|flag| self.text.is(flag.key, key));
         self.by_key.find(xxh3_64(key.as_bytes()), matches).map(|index| FlagId(*index))
     }
 

@@ -21,9 +21,21 @@ pub(crate) struct Arena {
 
 impl Arena {
     /// The text itself. A `Text` of another arena gives whatever stands there, or nothing; it cannot panic.
+    #[inline]
     pub(crate) fn get(&self, text: Text) -> &str {
         let start = text.start as usize;
         self.bytes.get(start..start.saturating_add(text.len as usize)).unwrap_or_default()
+    }
+
+    /// Whether it is this text. By bytes, which need no look at where characters begin.
+    #[inline]
+    pub(crate) fn is(&self, text: Text, other: &str) -> bool {
+        let start = text.start as usize;
+        let (bytes, other) = (self.bytes.as_bytes(), other.as_bytes());
+        // Most texts differ in length or in their first byte, which is cheaper to see than to call for a comparison.
+        text.len as usize == other.len()
+            && (text.len == 0 || bytes.get(start) == other.first())
+            && bytes.get(start..start.saturating_add(other.len())) == Some(other)
     }
 
     /// Bytes on the heap.

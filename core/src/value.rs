@@ -2,7 +2,6 @@
 
 use std::sync::OnceLock;
 
-use hashbrown::HashTable;
 use serde_json::Value as Json;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -46,6 +45,8 @@ pub struct Attribute<'a> {
     pub index: Option<u32>,
     /// XXH3-64 of the path up to its first dot.
     pub(crate) head_hash: u64,
+    /// How many bytes it has.
+    pub(crate) head: u32,
 }
 
 impl<'a> Attribute<'a> {
@@ -53,12 +54,12 @@ impl<'a> Attribute<'a> {
     pub(crate) fn targeting_key() -> Attribute<'static> {
         // A constant expression: hashed when compiled.
         const HASH: u64 = xxhash_rust::const_xxh3::xxh3_64(TARGETING_KEY.as_bytes());
-        Attribute { path: TARGETING_KEY, index: Some(0), head_hash: HASH }
+        Attribute { path: TARGETING_KEY, index: Some(0), head_hash: HASH, head: TARGETING_KEY.len() as u32 }
     }
 
     /// The attribute at `path`, asked for by whoever holds no snapshot's number for it.
     pub fn at(path: &'a str) -> Self {
-        Self { path, index: None, head_hash: head_hash(path) }
+        Self { path, index: None, head_hash: head_hash(path), head: split_head(path).0.len() as u32 }
     }
 }
 
@@ -89,12 +90,15 @@ pub trait Attributes {
     }
 }
 
+/// A place without an attribute.
+const VACANT: u32 = u32::MAX;
+
 /// An evaluation context from JSON, prepared for lookups that cost the same however many attributes it holds.
 #[derive(Clone, Debug, Default)]
 pub struct Context {
     members: Vec<(String, Json)>,
     /// Positions in `members`, by the key's hash.
-    index: HashTable<(u64, u32)>,
+    index: Vec<(u64, u32)>,
     /// All of it as one value, made when a rule asks for it.
     whole: OnceLock<Json>,
 }
@@ -106,26 +110,51 @@ impl Context {
             Json::Object(members) => members.into_iter().collect(),
             _ => Vec::new(),
         };
-        let mut index = HashTable::with_capacity(members.len());
+        // At most half full, so that most look-ups end at the first place.
+        let places = (members.len() * 2).next_power_of_two();
+        let mut index = vec![(0, VACANT); places];
         for ((key, _), position) in members.iter().zip(0..) {
             let hash = xxh3_64(key.as_bytes());
-            index.insert_unique(hash, (hash, position), |(hash, _)| *hash);
+            let mut place = hash as usize;
+            while let Some(slot) = index.get_mut(place & (places - 1)) {
+                if slot.1 == VACANT {
+                    *slot = (hash, position);
+                    break;
+                }
+                place += 1;
+            }
         }
         Self { members, index, whole: OnceLock::new() }
     }
 }
 
 impl Context {
+    #[inline]
     fn find(&self, attribute: Attribute<'_>) -> Option<&Json> {
-        let (head, rest) = split_head(attribute.path);
-        let member = |position: u32| self.members.get(position as usize).filter(|(key, _)| key == head);
-        let found = self.index.find(attribute.head_hash, |(_, position)| member(*position).is_some());
-        let (_, value) = found.and_then(|(_, position)| member(*position))?;
-        rest.map_or(Some(value), |rest| step_into(value, rest))
+        let (head, rest) = attribute.path.split_at_checked(attribute.head as usize)?;
+        let mut place = attribute.head_hash as usize;
+        let value = loop {
+            let (hash, position) = *self.index.get(place & self.index.len().wrapping_sub(1))?;
+            if position == VACANT {
+                return None;
+            }
+            if hash == attribute.head_hash
+                && let Some((key, value)) = self.members.get(position as usize)
+                && key.as_bytes() == head.as_bytes()
+            {
+                break value;
+            }
+            place = place.wrapping_add(1);
+        };
+        match rest.get(1..) {
+            None => Some(value),
+            Some(rest) => step_into(value, rest),
+        }
     }
 }
 
 impl Attributes for Context {
+    #[inline]
     fn get<'a>(&'a self, attribute: Attribute<'_>) -> Value<'a> {
         self.find(attribute).map_or(Value::Null, Value::from)
     }

@@ -12,7 +12,7 @@ fn hot_types_stay_small() {
         ("Evaluation", size_of::<Evaluation>(), 20),
         ("Decision", size_of::<Decision>(), 56),
         ("Value", size_of::<Value<'_>>(), 24),
-        ("Attribute", size_of::<Attribute<'_>>(), 32),
+        ("Attribute", size_of::<Attribute>(), 40),
         ("Variant", size_of::<Variant<'_>>(), 48),
         ("FlagId", size_of::<FlagId>(), 4),
         ("VariantId", size_of::<VariantId>(), 4),

@@ -66,11 +66,6 @@ impl Contrib {
         Self { flags, operator: Operator::new(), context }
     }
 
-    /// The variant that it must find; none where it is known to answer otherwise.
-    pub(crate) fn variant(scenario: Scenario) -> Option<&'static str> {
-        Some(scenario.variant())
-    }
-
     /// The variant, by the provider's own steps.
     #[inline]
     pub(crate) fn evaluate(&self, scenario: Scenario) -> String {

@@ -51,15 +51,20 @@ pub(crate) fn compare(comparison: Comparison, a: View<'_>, b: View<'_>) -> Resul
         (View::Text(text), View::Null) => null_and(comparison, text).map(Ordering::reverse),
         _ => numeric(a)?.partial_cmp(&numeric(b)?),
     };
-    Ok(match comparison {
-        Comparison::Equal => order == Some(Ordering::Equal),
-        Comparison::NotEqual => order != Some(Ordering::Equal),
+    Ok(ordered(comparison, order))
+}
+
+/// What a comparison makes of an order.
+#[inline]
+pub(super) fn ordered(comparison: Comparison, order: Option<Ordering>) -> bool {
+    match comparison {
+        Comparison::Equal | Comparison::StrictEqual => order == Some(Ordering::Equal),
+        Comparison::NotEqual | Comparison::StrictNotEqual => order != Some(Ordering::Equal),
         Comparison::Less => order == Some(Ordering::Less),
         Comparison::LessOrEqual => matches!(order, Some(Ordering::Less | Ordering::Equal)),
         Comparison::Greater => order == Some(Ordering::Greater),
         Comparison::GreaterOrEqual => matches!(order, Some(Ordering::Greater | Ordering::Equal)),
-        Comparison::StrictEqual | Comparison::StrictNotEqual => false,
-    })
+    }
 }
 
 fn null_and(comparison: Comparison, text: &str) -> Option<Ordering> {

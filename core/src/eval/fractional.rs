@@ -7,7 +7,7 @@
 //! older 100 buckets.
 
 use super::murmur3::Murmur3;
-use super::operand::{Operand, View};
+use super::operand::{Operand, Span, View};
 use super::{Fault, Machine, Outcome, cbor};
 use crate::rule::{BucketBy, Fractional, FractionalVersion, Node, Weight};
 use crate::value::{Attribute, Attributes, Value};
@@ -46,22 +46,46 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
                 (_, FractionalVersion::V3) => return self.cbor_hash(value),
             }
         }
-        let Value::String(targeting_key) = self.attributes.get(Attribute::targeting_key()) else {
-            return Ok(None);
-        };
-        if targeting_key.is_empty() {
-            return Ok(None);
-        }
-        let flag_key = self.snapshot.text.get(self.flag.key);
-        let start = Murmur3::default();
-        Ok(Some(match fractional.version {
-            FractionalVersion::V2 => {
-                start.update(flag_key.as_bytes()).update(targeting_key.as_bytes()).finish()
-            }
-            FractionalVersion::V3 => {
-                cbor::text(cbor::text(cbor::array(start, 2), flag_key), targeting_key).finish()
-            }
+        let targeting_key = self.targeting_key();
+        Ok(targeting_key.map(|targeting_key| match fractional.version {
+            FractionalVersion::V2 => fractional.start.update(targeting_key.as_bytes()).finish(),
+            FractionalVersion::V3 => cbor::text(
+                cbor::text(cbor::array(Murmur3::default(), 2), self.snapshot.text.get(self.flag.key)),
+                targeting_key,
+            )
+            .finish(),
         }))
+    }
+
+    fn targeting_key(&self) -> Option<&'a str> {
+        match self.attributes.get(Attribute::targeting_key()) {
+            Value::String(key) if !key.is_empty() => Some(key),
+            _ => None,
+        }
+    }
+
+    /// Version 2 of what is known only now: a key, then buckets, or buckets alone. Documents that mean no harm have
+    /// little use for it, but flagd's evaluators take it.
+    pub(super) fn fractional_of(&self, values: Span) -> Operand<'a> {
+        let values = values.of(&self.items);
+        let by_targeting_key = || {
+            let flag_key = Murmur3::default().update(self.snapshot.text.get(self.flag.key).as_bytes());
+            self.targeting_key().map(|key| flag_key.update(key.as_bytes()).finish())
+        };
+        let (hash, buckets) = match values.first().map(|first| self.view(first)) {
+            None => return Operand::Null,
+            Some(View::Text(key)) => {
+                (Some(Murmur3::default().update(key.as_bytes()).finish()), values.get(1..))
+            }
+            Some(View::Null) => (by_targeting_key(), values.get(1..)),
+            Some(_) => (by_targeting_key(), Some(values)),
+        };
+        let buckets = || buckets.unwrap_or_default().iter().map(|value| bucket(*value, &self.items));
+        let sum = |so_far: u32, bucket: Option<(Operand<'a>, u32)>| so_far.checked_add(bucket?.1);
+        let total = buckets().try_fold(0u32, sum).filter(|total| *total <= MOST_WEIGHT);
+        let weights = buckets().map(|bucket| bucket.map_or(0, |(_, weight)| weight));
+        let place = hash.zip(total).and_then(|(hash, total)| position(hash, total, weights));
+        place.and_then(|place| buckets().nth(place)?).map_or(Operand::Null, |(variant, _)| variant)
     }
 
     /// Weights that are expressions: evaluated onto a stack in the scratch, so that nested ones need no allocation.
@@ -99,7 +123,7 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
 
     fn pick(&mut self, fractional: &'a Fractional, position: Option<usize>) -> Outcome<'a> {
         // A variant that is neither text, number nor boolean makes no sense, and flagd's evaluators look at all of them.
-        for bucket in fractional.buckets.iter().filter(|bucket| bucket.computed) {
+        for bucket in fractional.buckets.iter().filter(|bucket| fractional.computed && bucket.computed) {
             let value = self.eval(bucket.variant)?;
             if matches!(self.view(&value), View::Array(_) | View::List(_) | View::Object(_)) {
                 return Ok(Operand::Null);
@@ -107,11 +131,34 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
         }
         match position.and_then(|position| fractional.buckets.get(position)) {
             Some(bucket) => match self.snapshot.rules.node(bucket.variant) {
-                Node::Text(text) => Ok(Operand::Text(self.snapshot.text.get(text))),
+                Node::Text(text) => Ok(Operand::Constant(text)),
                 _ => self.eval(bucket.variant),
             },
             None => Ok(Operand::Null),
         }
+    }
+}
+
+/// A bucket as an evaluation found it: its variant and its weight. None where it makes no sense.
+fn bucket<'a>(value: Operand<'a>, items: &[Operand<'a>]) -> Option<(Operand<'a>, u32)> {
+    let (variant, weight_value) = match value {
+        Operand::List(span) => match span.of(items) {
+            [variant] => (*variant, None),
+            [variant, weight] => (*variant, Some(*weight)),
+            _ => return None,
+        },
+        Operand::Json(serde_json::Value::Array(list)) => match list.as_slice() {
+            [variant] => (Operand::from(variant), None),
+            [variant, weight] => (Operand::from(variant), Some(Operand::from(weight))),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    match (variant, weight_value) {
+        (Operand::Json(_) | Operand::List(_), _) => None,
+        (variant, None) => Some((variant, 1)),
+        (variant, Some(Operand::Number(number))) => weight(number).map(|weight| (variant, weight)),
+        _ => None,
     }
 }
 

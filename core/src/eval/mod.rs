@@ -27,6 +27,7 @@ use crate::value::{Attributes, Value};
 
 pub(crate) use bucket::WHOLE;
 pub(crate) use fractional::{MOST_WEIGHT, weight};
+pub(crate) use murmur3::Murmur3;
 pub(crate) use network::parse_network;
 use operand::Span;
 pub(crate) use operand::{Operand, View};
@@ -113,7 +114,11 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
         rule: NodeId,
         read: impl FnOnce(&Self, Operand<'a>) -> T,
     ) -> Result<T, Fault> {
-        let result = self.eval(rule).and_then(|value| self.in_text(value)).map(|value| read(&self, value));
+        let result = match self.eval(rule) {
+            Ok(value @ (Operand::Text(_) | Operand::Constant(_))) => Ok(read(&self, value)),
+            Ok(value) => self.in_text(value).map(|value| read(&self, value)),
+            Err(fault) => Err(fault),
+        };
         if self.items.capacity() > 0 {
             self.scratch.items = recycle(std::mem::take(&mut self.items));
         }
@@ -121,14 +126,28 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
     }
 
     /// The value of a node. Recursion is bounded by the depth that compiling allows.
+    #[inline(always)]
     pub(crate) fn eval(&mut self, id: NodeId) -> Outcome<'a> {
         self.charge(1)?;
         let snapshot = self.snapshot;
-        Ok(match snapshot.rules.node(id) {
+        match snapshot.rules.nodes.get(id.0 as usize) {
+            Some(Node::Text(text)) => Ok(Operand::Constant(*text)),
+            Some(Node::Attribute(index)) => Ok(self.attribute(*index)),
+            Some(Node::Number(value)) => Ok(Operand::Number(*value)),
+            Some(Node::If(arguments)) => self.branch(*arguments),
+            Some(node) => self.operate(*node),
+            None => Ok(Operand::Null),
+        }
+    }
+
+    #[inline(never)]
+    fn operate(&mut self, node: Node) -> Outcome<'a> {
+        let snapshot = self.snapshot;
+        Ok(match node {
             Node::Null | Node::Misuse => Operand::Null,
             Node::Bool(value) => Operand::Bool(value),
             Node::Number(value) => Operand::Number(value),
-            Node::Text(text) => Operand::Text(snapshot.text.get(text)),
+            Node::Text(text) => Operand::Constant(text),
             Node::Constant(index) => {
                 snapshot.rules.constants.get(index as usize).map_or(Operand::Null, Operand::from)
             }
@@ -174,6 +193,7 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
     }
 
     /// Takes steps off what is left.
+    #[inline]
     fn charge(&mut self, steps: usize) -> Result<(), Fault> {
         match u32::try_from(steps).ok().and_then(|steps| self.steps.checked_sub(steps)) {
             Some(left) => {
@@ -185,13 +205,15 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
     }
 
     /// A value as operators look at it.
+    #[inline]
     pub(crate) fn view<'t>(&'t self, value: &Operand<'t>) -> View<'t> {
         match *value {
             Operand::Null => View::Null,
             Operand::Bool(value) => View::Bool(value),
             Operand::Number(value) => View::Number(value),
             Operand::Text(text) => View::Text(text),
-            Operand::Json(json) => View::from(json),
+            Operand::Constant(text) => View::Text(self.snapshot.text.get(text)),
+            Operand::Json(json) => of_json(json),
             Operand::Built(span) => View::Text(self.built(span)),
             Operand::List(span) => View::List(span.of(&self.items)),
         }
@@ -203,21 +225,62 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
     }
 
     fn truth(&mut self, id: NodeId) -> Result<bool, Fault> {
-        let value = self.eval(id)?;
-        Ok(coerce::truthy(self.view(&value)))
+        let snapshot = self.snapshot;
+        match snapshot.rules.nodes.get(id.0 as usize) {
+            Some(Node::OneOf(needle, texts)) => {
+                self.charge(1)?;
+                self.one_of(*needle, *texts)
+            }
+            Some(Node::Compare(comparison, arguments)) => {
+                self.charge(1)?;
+                self.compare(*comparison, *arguments)
+            }
+            Some(Node::Not(inner)) => {
+                self.charge(1)?;
+                Ok(!self.truth(*inner)?)
+            }
+            Some(Node::And(arguments)) => {
+                self.charge(1)?;
+                for argument in snapshot.rules.arguments(*arguments) {
+                    if !self.truth(*argument)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(arguments.len > 0)
+            }
+            Some(Node::Or(arguments)) => {
+                self.charge(1)?;
+                for argument in snapshot.rules.arguments(*arguments) {
+                    if self.truth(*argument)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            _ => {
+                let value = self.eval(id)?;
+                Ok(match value {
+                    Operand::Bool(value) => value,
+                    value => coerce::truthy(self.view(&value)),
+                })
+            }
+        }
     }
 
     /// `if`: conditions and results in turn, then what holds otherwise.
+    #[inline(never)]
     fn branch(&mut self, arguments: Arguments) -> Outcome<'a> {
-        let mut pairs = self.snapshot.rules.arguments(arguments).chunks_exact(2);
-        for pair in pairs.by_ref() {
-            if let [condition, result] = pair
-                && self.truth(*condition)?
-            {
+        let mut rest = self.snapshot.rules.arguments(arguments);
+        while let [condition, result, others @ ..] = rest {
+            if self.truth(*condition)? {
                 return self.eval(*result);
             }
+            rest = others;
         }
-        pairs.remainder().first().map_or(Ok(Operand::Null), |otherwise| self.eval(*otherwise))
+        match rest {
+            [otherwise, ..] => self.eval(*otherwise),
+            [] => Ok(Operand::Null),
+        }
     }
 
     /// `and`, `or`: the first value whose truth is `stop`, else the last.
@@ -235,10 +298,22 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
     /// A comparison of each argument with the next (`{"<": [1, x, 9]}` is between).
     fn compare(&mut self, comparison: Comparison, arguments: Arguments) -> Result<bool, Fault> {
         let [first, rest @ ..] = self.snapshot.rules.arguments(arguments) else { return Ok(false) };
+        if let [second] = rest
+            && let Some(result) = self.compare_attribute(comparison, *first, *second)
+        {
+            self.charge(2)?;
+            return Ok(result);
+        }
         let mut left = self.eval(*first)?;
         for argument in rest {
             let right = self.eval(*argument)?;
-            if !coerce::compare(comparison, self.view(&left), self.view(&right))? {
+            if let (Operand::Number(a), Operand::Number(b)) = (left, right)
+                && !(a.is_nan() || b.is_nan())
+            {
+                if !coerce::ordered(comparison, a.partial_cmp(&b)) {
+                    return Ok(false);
+                }
+            } else if !coerce::compare(comparison, self.view(&left), self.view(&right))? {
                 return Ok(false);
             }
             left = right;
@@ -246,9 +321,63 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
         Ok(true)
     }
 
+    /// What most comparisons are: an attribute with a constant of its own type.
+    #[inline]
+    fn compare_attribute(&self, comparison: Comparison, left: NodeId, right: NodeId) -> Option<bool> {
+        let nodes = &self.snapshot.rules.nodes;
+        let Node::Attribute(index) = nodes.get(left.0 as usize)? else { return None };
+        match (nodes.get(right.0 as usize)?, comparison) {
+            (Node::Text(text), Comparison::Equal | Comparison::StrictEqual) => {
+                match self.attribute_value(*index) {
+                    Value::String(value) => Some(self.snapshot.text.is(*text, value)),
+                    _ => None,
+                }
+            }
+            (Node::Text(text), Comparison::NotEqual | Comparison::StrictNotEqual) => {
+                match self.attribute_value(*index) {
+                    Value::String(value) => Some(!self.snapshot.text.is(*text, value)),
+                    _ => None,
+                }
+            }
+            (Node::Number(number), _) => match self.attribute_value(*index) {
+                Value::Number(value) if !value.is_nan() && !number.is_nan() => {
+                    Some(coerce::ordered(comparison, value.partial_cmp(number)))
+                }
+                _ => None,
+            },
+            (Node::Bool(constant), _) => match self.attribute_value(*index) {
+                Value::Bool(value) => Some(coerce::ordered(comparison, Some(value.cmp(constant)))),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn attribute_text(&self, id: NodeId) -> Option<&'a str> {
+        match self.snapshot.rules.nodes.get(id.0 as usize) {
+            Some(Node::Attribute(index)) => match self.attribute_value(*index) {
+                Value::String(text) => Some(text),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     fn contains(&mut self, needle: NodeId, haystack: NodeId) -> Result<bool, Fault> {
+        if let Some(Node::Text(needle)) = self.snapshot.rules.nodes.get(needle.0 as usize)
+            && let Some(haystack) = self.attribute_text(haystack)
+        {
+            self.charge(2 + haystack.len() / 64)?;
+            return Ok(!haystack.is_empty() && haystack.contains(self.snapshot.text.get(*needle)));
+        }
         let needle = self.eval(needle)?;
         let haystack = self.eval(haystack)?;
+        if let (View::Text(needle), View::Text(haystack)) = (self.view(&needle), self.view(&haystack)) {
+            let contains = !haystack.is_empty() && haystack.contains(needle);
+            self.charge(haystack.len() / 64)?;
+            return Ok(contains);
+        }
         let needle = match self.view(&haystack) {
             View::Text(_) => self.in_text(needle)?,
             _ => needle,
@@ -264,18 +393,34 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
 
     /// `in` a list of constant texts.
     fn one_of(&mut self, needle: NodeId, texts: Arguments) -> Result<bool, Fault> {
-        let needle = self.eval(needle)?;
-        self.charge(texts.len as usize / 4)?;
-        let View::Text(needle) = self.view(&needle) else { return Ok(false) };
+        self.charge(texts.len as usize / 4 + 1)?;
         let snapshot = self.snapshot;
-        let is_needle = |id: &NodeId| match snapshot.rules.node(*id) {
-            Node::Text(text) => snapshot.text.get(text) == needle,
-            _ => false,
+        let value;
+        let needle = match snapshot.rules.nodes.get(needle.0 as usize) {
+            Some(Node::Attribute(index)) => match self.attribute_value(*index) {
+                Value::String(needle) => needle,
+                _ => return Ok(false),
+            },
+            _ => {
+                value = self.eval(needle)?;
+                let View::Text(needle) = self.view(&value) else { return Ok(false) };
+                needle
+            }
         };
-        Ok(snapshot.rules.arguments(texts).iter().any(is_needle))
+        let start = texts.start as usize;
+        let listed =
+            snapshot.rules.texts.get(start..start.saturating_add(texts.len as usize)).unwrap_or_default();
+        Ok(listed.iter().any(|text| snapshot.text.is(*text, needle)))
     }
 
-    fn affix(&mut self, text: NodeId, affix: NodeId, test: fn(&str, &str) -> bool) -> Outcome<'a> {
+    #[inline]
+    fn affix(&mut self, text: NodeId, affix: NodeId, test: impl Fn(&str, &str) -> bool) -> Outcome<'a> {
+        if let Some(Node::Text(affix)) = self.snapshot.rules.nodes.get(affix.0 as usize)
+            && let Some(text) = self.attribute_text(text)
+        {
+            self.charge(2)?;
+            return Ok(Operand::Bool(test(text, self.snapshot.text.get(*affix))));
+        }
         let (text, affix) = (self.eval(text)?, self.eval(affix)?);
         Ok(match (self.view(&text), self.view(&affix)) {
             (View::Text(text), View::Text(affix)) => Operand::Bool(test(text, affix)),
@@ -297,17 +442,34 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
     }
 
     /// An attribute of the evaluation context as a value.
+    #[inline]
     fn attribute(&self, index: u32) -> Operand<'a> {
-        let Some(attribute) = self.snapshot.rules.attributes.get(index as usize) else {
-            return Operand::Null;
-        };
-        let path = self.snapshot.text.get(attribute.path);
-        let attribute = crate::value::Attribute { path, index: Some(index), head_hash: attribute.head_hash };
-        match self.attributes.get(attribute) {
+        match self.attribute_value(index) {
             Value::String(text) => Operand::Text(text),
             value => value.into(),
         }
     }
+
+    #[inline]
+    fn attribute_value(&self, index: u32) -> Value<'a> {
+        let Some(attribute) = self.snapshot.rules.attributes.get(index as usize) else {
+            return Value::Null;
+        };
+        let path = self.snapshot.text.get(attribute.path);
+        let attribute = crate::value::Attribute {
+            path,
+            index: Some(index),
+            head_hash: attribute.head_hash,
+            head: attribute.head,
+        };
+        self.attributes.get(attribute)
+    }
+}
+
+/// Apart, so that looking at a scalar is small enough to be inlined.
+#[inline(never)]
+fn of_json(json: &serde_json::Value) -> View<'_> {
+    View::from(json)
 }
 
 /// Keeps a list's memory for values of another lifetime. The list is emptied first, so that no value is carried over;

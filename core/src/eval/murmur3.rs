@@ -15,19 +15,15 @@ pub(crate) struct Murmur3 {
 impl Murmur3 {
     /// Adds bytes; any way of cutting the input into pieces gives the same hash.
     pub(crate) fn update(mut self, bytes: &[u8]) -> Self {
-        let mut rest = bytes;
-        // Up to a block's boundary byte by byte, then whole blocks.
-        while let [first, others @ ..] = rest
-            && !self.len.is_multiple_of(4)
-        {
-            self.push(*first);
-            rest = others;
+        let (words, rest) = bytes.as_chunks();
+        // What is left over from before shifts every word, and as much of it is left over again.
+        let shift = 8 * (self.len % 4);
+        for word in words {
+            let word = u64::from(u32::from_le_bytes(*word)) << shift | u64::from(self.tail);
+            self.block(word as u32);
+            self.tail = (word >> 32) as u32;
         }
-        let (blocks, rest) = rest.as_chunks();
-        for block in blocks {
-            self.block(u32::from_le_bytes(*block));
-            self.len = self.len.wrapping_add(4);
-        }
+        self.len = self.len.wrapping_add(4 * words.len() as u32);
         for byte in rest {
             self.push(*byte);
         }

@@ -28,6 +28,8 @@ pub(crate) enum Operand<'a> {
     Bool(bool),
     Number(f64),
     Text(&'a str),
+    /// A text of the document.
+    Constant(crate::text::Text),
     /// An array or an object.
     Json(&'a serde_json::Value),
     /// A text that the rule put together.

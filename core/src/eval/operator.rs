@@ -78,6 +78,7 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
                 _ => Operand::Null,
             },
             Operator::SemVer => self.sem_ver(values)?,
+            Operator::Fractional => self.fractional_of(values),
             Operator::Add
             | Operator::Subtract
             | Operator::Multiply

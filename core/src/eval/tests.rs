@@ -77,6 +77,9 @@ fn whatever_fails_in_a_fractional_makes_it_fail() {
     for targeting in [
         json!({ "fractional": [["a", 1], [failing, 0]] }),
         json!({ "fractional": [["a", { "cat": "no weight" }], ["b", failing]] }),
+        json!({ "fractional": [["a", "no weight"], ["b", failing]] }),
+        json!({ "fractional": [7, ["b", failing]] }),
+        json!({ "sem_ver": [failing, "=", "no version"] }),
     ] {
         // Without a targeting key too, where it would be null otherwise.
         assert_eq!(ask(&targeting, &json!({})), "GENERAL", "{targeting}");
@@ -120,4 +123,32 @@ fn a_small_document_that_grows_too_large_by_references_is_refused() {
     let document = json!({ "flags": flags, "$evaluators": { "many": { "or": many } } });
     let error = Snapshot::compile(document.to_string().as_bytes()).unwrap_err();
     assert!(error.to_string().contains("more than 1000000 parts in all"), "{error}");
+}
+
+#[test]
+fn buckets_may_come_from_the_context() {
+    let context = json!({ "targetingKey": "ada", "bucket": ["b", 1], "buckets": [["a", 0], ["b"]], "wrong": ["b", "1"] });
+    for (targeting, variant) in [
+        (json!({ "fractional": [["a", 0], { "var": "bucket" }] }), "b"),
+        (json!({ "fractional": ["key", ["a", 0], { "var": "bucket" }] }), "b"),
+        (json!({ "fractional": { "var": "buckets" } }), "b"),
+        (json!({ "fractional": [["a", 0], { "var": "wrong" }] }), "none"),
+        (json!({ "fractional": [["a"], { "var": "none" }] }), "none"),
+    ] {
+        assert_eq!(ask(&targeting, &context), variant, "{targeting}");
+    }
+}
+
+#[test]
+fn what_is_wrong_in_a_bucket_that_makes_no_sense_is_found() {
+    let unknown = json!({ "no_such_operator": [] });
+    for targeting in [json!({ "fractional": [["a"], unknown] }), json!({ "var": ["", unknown] })] {
+        assert_eq!(ask(&targeting, &json!({})), "PARSE_ERROR", "{targeting}");
+    }
+}
+
+#[test]
+fn everything_is_there_even_where_it_is_null() {
+    let rule = json!({ "some": [[null], { "var": ["", true] }] });
+    assert_eq!(ask(&rule, &json!({})), "false");
 }

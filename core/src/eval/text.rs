@@ -33,6 +33,7 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
             Operand::Bool(false) => self.append_text("false")?,
             Operand::Number(number) => self.append_text(ryu_js::Buffer::new().format(number))?,
             Operand::Text(text) => self.append_text(text)?,
+            Operand::Constant(text) => self.append_text(self.snapshot.text.get(text))?,
             Operand::Built(span) => {
                 let (start, len) = (span.start as usize, span.len as usize);
                 self.room_for(len)?;
@@ -110,6 +111,9 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
         }
         Ok(match *text {
             Operand::Text(text) => Operand::Text(text.get(start..end).unwrap_or_default()),
+            Operand::Constant(text) => {
+                Operand::Text(self.snapshot.text.get(text).get(start..end).unwrap_or_default())
+            }
             Operand::Built(span) => Operand::Built(Span::new(span.start as usize + start, end - start)),
             other => other,
         })
@@ -133,6 +137,9 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
         let start = if torn_start { start + 4 } else { start };
         match text {
             Operand::Text(text) => self.append_text(text.get(start..end).unwrap_or_default())?,
+            Operand::Constant(text) => {
+                self.append_text(self.snapshot.text.get(text).get(start..end).unwrap_or_default())?;
+            }
             Operand::Built(span) => {
                 self.room_for(end.saturating_sub(start))?;
                 let (start, end) = (span.start as usize + start, span.start as usize + end);

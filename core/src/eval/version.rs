@@ -19,8 +19,8 @@ const MOST_BYTES: usize = 256;
 /// A version, borrowing its pre-release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Version<'t> {
-    numbers: [u64; 3],
-    pre_release: &'t str,
+    pub(crate) numbers: [u64; 3],
+    pub(crate) pre_release: &'t str,
 }
 
 /// Reads a version.
@@ -29,17 +29,15 @@ pub(crate) fn parse(text: &str) -> Option<Version<'_>> {
     if text.len() > MOST_BYTES {
         return None;
     }
-    let (text, build) = text.split_once('+').map_or((text, None), |(text, build)| (text, Some(build)));
-    let (core, pre_release) = text.split_once('-').map_or((text, None), |(core, pre)| (core, Some(pre)));
-    let mut numbers = [0; 3];
-    let mut count = 0;
-    for part in core.split('.') {
-        *numbers.get_mut(count)? = number(part)?;
-        count += 1;
+    let (numbers, count, suffix) = numbers(text)?;
+    if suffix.is_empty() {
+        return Some(Version { numbers, pre_release: "" });
     }
-    let suffixed = build.is_some() || pre_release.is_some();
+    let (pre_release, build) =
+        suffix.split_once('+').map_or((suffix, None), |(pre, build)| (pre, Some(build)));
+    let pre_release = pre_release.strip_prefix('-');
     // Only a bare `1` or `1.2` is completed.
-    if (count < 3 && suffixed) || !build.is_none_or(|build| build.split('.').all(is_identifier)) {
+    if count < 3 || !build.is_none_or(|build| build.split('.').all(is_identifier)) {
         return None;
     }
     let is_pre = |part: &str| is_identifier(part) && (number(part).is_some() || !is_numeric(part));
@@ -47,6 +45,28 @@ pub(crate) fn parse(text: &str) -> Option<Version<'_>> {
         return None;
     }
     Some(Version { numbers, pre_release: pre_release.unwrap_or_default() })
+}
+
+/// Up to three numbers between dots, how many there were, and what follows them from a `-` or `+` on.
+fn numbers(text: &str) -> Option<([u64; 3], usize, &str)> {
+    let mut numbers = [0u64; 3];
+    let (mut count, mut digits) = (0, 0);
+    for (position, byte) in text.bytes().enumerate() {
+        let number = numbers.get_mut(count)?;
+        match byte {
+            b'0'..=b'9' if digits == 0 || *number > 0 => {
+                *number = *number * 10 + u64::from(byte - b'0');
+                digits += 1;
+                if *number > MOST_NUMBER {
+                    return None;
+                }
+            }
+            b'.' if digits > 0 => (count, digits) = (count + 1, 0),
+            b'-' | b'+' if digits > 0 => return Some((numbers, count + 1, text.get(position..)?)),
+            _ => return None,
+        }
+    }
+    (digits > 0).then_some((numbers, count + 1, ""))
 }
 
 /// A number without leading zeros.
@@ -134,11 +154,20 @@ pub(crate) fn parse_operator(text: &str) -> Option<VersionOperator> {
 impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
     /// `sem_ver` with an operator and a version that the document states.
     pub(super) fn version(&mut self, version: NodeId, index: u32) -> Outcome<'a> {
-        let value = self.eval(version)?;
-        let value = self.in_text(value)?;
+        let value = match self.eval(version)? {
+            value @ Operand::Text(_) => value,
+            value => self.in_text(value)?,
+        };
         let Some(test) = self.snapshot.rules.versions.get(index as usize) else { return Ok(Operand::Null) };
-        let right = self.snapshot.text.get(test.version);
-        Ok(self.versions(self.view(&value), test.operator, View::Text(right)))
+        let right = Version { numbers: test.numbers, pre_release: self.snapshot.text.get(test.pre_release) };
+        Ok(match self.view(&value) {
+            View::Text(text) => parse(text).map(|left| left.satisfies(test.operator, &right)),
+            View::Number(number) => {
+                parse(ryu_js::Buffer::new().format(number)).map(|left| left.satisfies(test.operator, &right))
+            }
+            _ => None,
+        }
+        .map_or(Operand::Null, Operand::Bool))
     }
 
     /// `sem_ver` with everything evaluated.

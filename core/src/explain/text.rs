@@ -42,6 +42,7 @@ pub(super) fn operator(node: Node) -> &'static str {
             Operator::SemVer => "sem_ver",
             Operator::StartsWith => "starts_with",
             Operator::EndsWith => "ends_with",
+            Operator::Fractional => "fractional",
         },
         Node::Map(..) => "map",
         Node::Filter(..) => "filter",

@@ -152,8 +152,14 @@ impl<'a, A: Attributes + ?Sized> Walk<'a, A> {
             }
             Node::OneOf(needle, texts) => {
                 let _ = argument(self, 0, needle);
-                let texts = snapshot.rules.arguments(texts).iter().map(|id| self.eval(*id, names));
-                let texts: Json = texts.map(Result::unwrap_or_default).collect();
+                let texts = snapshot
+                    .rules
+                    .texts
+                    .get(texts.start as usize..(texts.start + texts.len) as usize)
+                    .unwrap_or_default()
+                    .iter()
+                    .map(|text| Json::from(snapshot.text.get(*text)));
+                let texts: Json = texts.collect();
                 step.steps.push(spelt_out(&path.index(1), &texts));
             }
             Node::Version(version, index) => {

@@ -9,92 +9,140 @@ use super::RuleCompiler;
 use crate::eval::{MOST_WEIGHT, WHOLE, weight};
 use crate::json::{Kind, Path};
 use crate::names::unknown_key;
-use crate::rule::{Bucket, BucketBy, Fractional, FractionalVersion, Node, Position, Ramp, Split, Weight};
+use crate::rule::{
+    Bucket, BucketBy, Fractional, FractionalVersion, Node, Operator, Position, Ramp, Split, Weight,
+};
 
 impl RuleCompiler<'_> {
     /// `fractional`: a key, then buckets; or buckets alone. What makes no sense gives null, as in flagd's evaluators.
     pub(super) fn fractional(&mut self, value: &Value, path: &Path<'_>, depth: usize) -> Node {
         let values = value.as_array().map_or(&[][..], Vec::as_slice);
-        let (by, buckets) = match (values, self.fractional) {
-            ([], _) => return self.misuse(path, "it needs an array of buckets"),
-            ([Value::Null, ..], FractionalVersion::V3) => {
-                return self.misuse(&path.index(0), "in version 3 the key cannot be null");
-            }
-            ([Value::Array(_), ..], _) => (BucketBy::TargetingKey, values),
-            ([Value::Null, buckets @ ..], FractionalVersion::V2) => (BucketBy::TargetingKey, buckets),
-            ([key @ (Value::Number(_) | Value::Bool(_)), ..], FractionalVersion::V2) => {
-                return self.misuse(&path.index(0), &format!("the key must be a text, this is {key}"));
-            }
-            ([key, buckets @ ..], _) => {
+        let mistakes = self.mistakes(value, path);
+        let v2 = self.fractional == FractionalVersion::V2;
+        // What stands in it is compiled and evaluated all the same: it may be wrong, and it may fail.
+        if mistakes {
+            return if v2 { self.values(Operator::Fractional, value, path, depth) } else { Node::Misuse };
+        }
+        let (by, buckets) = match values {
+            [Value::Array(_), ..] => (BucketBy::TargetingKey, values),
+            [Value::Null, buckets @ ..] => (BucketBy::TargetingKey, buckets),
+            [key, buckets @ ..] => {
                 let path = path.index(0);
                 if !key.is_object() {
                     self.warn(&path, format!("everybody is in one bucket: the key is always {key}"));
                 }
                 (BucketBy::Value(self.rule(key, &path, depth + 1)), buckets)
             }
+            [] => return Node::Misuse,
         };
         let offset = values.len() - buckets.len();
-        let compiled: Vec<_> = buckets
-            .iter()
-            .enumerate()
-            .map(|(index, bucket)| self.bucket(bucket, &path.index(index + offset), depth))
-            .collect();
-        // One that makes no sense makes the whole `fractional` null.
-        let Some(compiled) = compiled.into_iter().collect::<Option<Vec<_>>>() else { return Node::Misuse };
+        let mut compiled = Vec::with_capacity(buckets.len());
+        for (index, bucket) in buckets.iter().enumerate() {
+            compiled.push(self.bucket(bucket, &path.index(index + offset), depth));
+        }
         let mut total = Some(0u32);
         for bucket in &compiled {
             total = match (total, bucket.weight) {
-                (Some(total), Weight::Constant(weight)) => match total.checked_add(weight) {
-                    Some(sum) if sum <= MOST_WEIGHT => Some(sum),
-                    _ => return self.misuse(path, &format!("the weights add up to more than {MOST_WEIGHT}")),
-                },
+                (Some(total), Weight::Constant(weight)) => total.checked_add(weight),
                 _ => None,
             };
         }
         let version = self.fractional;
-        self.rules.fractionals.push(Fractional { by, buckets: compiled.into(), total, version });
+        let computed = compiled.iter().any(|bucket| bucket.computed);
+        let start = crate::eval::Murmur3::default().update(self.flag.as_bytes());
+        self.rules.fractionals.push(Fractional {
+            by,
+            buckets: compiled.into(),
+            total,
+            version,
+            computed,
+            start,
+        });
         Node::Fractional((self.rules.fractionals.len() - 1) as u32)
     }
 
-    /// An operator that is null for everybody. flagd's evaluators refuse nothing of the kind.
-    fn misuse(&mut self, path: &Path<'_>, reason: &str) -> Node {
-        self.warn(path, format!("always gives null: {reason}"));
-        Node::Misuse
+    /// Whether a `fractional` makes no sense as it stands, with a warning for each reason.
+    fn mistakes(&mut self, value: &Value, path: &Path<'_>) -> bool {
+        let Value::Array(values) = value else {
+            // Only an object may still turn out to be an array.
+            if !value.is_object() {
+                self.misuse(path, "it needs an array of buckets");
+            }
+            return true;
+        };
+        let (offset, v2) = (
+            usize::from(!matches!(values.first(), Some(Value::Array(_)))),
+            self.fractional == FractionalVersion::V2,
+        );
+        let mut found = true;
+        match values.first() {
+            None => self.misuse(path, "it needs an array of buckets"),
+            Some(Value::Null) if !v2 => self.misuse(&path.index(0), "in version 3 the key cannot be null"),
+            Some(key @ (Value::Number(_) | Value::Bool(_))) if v2 => {
+                self.misuse(&path.index(0), &format!("the key must be a text, this is {key}"));
+            }
+            _ => found = false,
+        }
+        let mut total = 0u64;
+        for (index, bucket) in values.iter().enumerate().skip(offset) {
+            let path = &path.index(index);
+            let (variant, share) = match bucket.as_array().map(Vec::as_slice) {
+                Some([variant]) => (variant, Some(1)),
+                Some([variant, Value::Number(number)]) => (variant, number.as_f64().and_then(weight)),
+                Some([variant, Value::Object(_)]) => (variant, Some(0)),
+                Some([variant, _]) => (variant, None),
+                _ => {
+                    self.misuse(path, "a bucket is an array of a variant and its weight");
+                    found = true;
+                    continue;
+                }
+            };
+            if variant.is_array() {
+                self.misuse(&path.index(0), "a variant's name cannot be an array");
+                found = true;
+            }
+            total += u64::from(share.unwrap_or(0));
+            if share.is_none() {
+                let other = bucket.get(1).unwrap_or(&Value::Null);
+                let reason = format!("a weight is a whole number up to {MOST_WEIGHT}, this is {other}");
+                self.misuse(&path.index(1), &reason);
+                found = true;
+            }
+        }
+        if total > u64::from(MOST_WEIGHT) {
+            self.misuse(path, &format!("the weights add up to more than {MOST_WEIGHT}"));
+            found = true;
+        }
+        found
     }
 
-    /// A bucket; none where it makes no sense.
-    fn bucket(&mut self, value: &Value, path: &Path<'_>, depth: usize) -> Option<Bucket> {
+    /// An operator that is null for everybody. flagd's evaluators refuse nothing of the kind.
+    fn misuse(&mut self, path: &Path<'_>, reason: &str) {
+        self.warn(path, format!("always gives null: {reason}"));
+    }
+
+    /// A bucket in which [`Self::mistakes`] found none.
+    fn bucket(&mut self, value: &Value, path: &Path<'_>, depth: usize) -> Bucket {
         let (variant, weight_value) = match value.as_array().map(Vec::as_slice) {
-            Some([variant]) => (variant, None),
             Some([variant, weight]) => (variant, Some(weight)),
-            _ => {
-                self.misuse(path, "a bucket is an array of a variant and its weight");
-                return None;
-            }
+            Some([variant]) => (variant, None),
+            _ => (&Value::Null, None),
         };
         let computed = variant.is_object();
-        if variant.is_array() {
-            self.misuse(&path.index(0), "a variant's name cannot be an array");
-            return None;
-        }
         let variant = self.rule(variant, &path.index(0), depth + 1);
         let path = &path.index(1);
         let weight = match weight_value {
-            None => Weight::Constant(1),
-            Some(Value::Number(number)) if let Some(weight) = number.as_f64().and_then(weight) => {
-                if number.as_f64().is_some_and(|number| number < 0.0) {
+            Some(rule @ Value::Object(_)) => Weight::Computed(self.rule(rule, path, depth + 1)),
+            Some(Value::Number(number)) => {
+                let number = number.as_f64().unwrap_or(0.0);
+                if number < 0.0 {
                     self.warn(path, format!("the weight {number} counts as 0"));
                 }
-                Weight::Constant(weight)
+                Weight::Constant(weight(number).unwrap_or(0))
             }
-            Some(rule @ Value::Object(_)) => Weight::Computed(self.rule(rule, path, depth + 1)),
-            Some(other) => {
-                let reason = format!("a weight is a whole number up to {MOST_WEIGHT}, this is {other}");
-                self.misuse(path, &reason);
-                return None;
-            }
+            _ => Weight::Constant(1),
         };
-        Some(Bucket { variant, weight, computed })
+        Bucket { variant, weight, computed }
     }
 
     /// `split`: shares in percent, of who is bucketed by the targeting key or by what `by` gives.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{RuleCompiler, arguments};
 use crate::eval::{parse_version, parse_version_operator};
 use crate::json::{Kind, Path};
-use crate::rule::{Comparison, Node, NodeId, Operator, VersionTest};
+use crate::rule::{Arguments, Comparison, Node, NodeId, Operator, VersionTest};
 
 impl RuleCompiler<'_> {
     pub(super) fn comparison(
@@ -37,7 +37,12 @@ impl RuleCompiler<'_> {
         let needle = self.rule(needle, &path.index(0), depth + 1);
         match haystack {
             Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_string) => {
-                Node::OneOf(needle, self.listed(items, &path.index(1), depth))
+                let start = self.rules.texts.len() as u32;
+                for item in items.iter().filter_map(Value::as_str) {
+                    let text = self.texts.intern(item);
+                    self.rules.texts.push(text);
+                }
+                Node::OneOf(needle, Arguments { start, len: items.len() as u32 })
             }
             _ => Node::In(needle, self.rule(haystack, &path.index(1), depth + 1)),
         }
@@ -98,13 +103,13 @@ impl RuleCompiler<'_> {
                 }
             }
         }
-        if let [left, Value::String(operator), Value::String(right)] = values.as_slice() {
+        if let [left, Value::String(operator), Value::String(right)] = values.as_slice()
+            && let (Some(operator), Some(version)) = (parse_version_operator(operator), parse_version(right))
+        {
             let left = self.rule(left, &path.index(0), depth + 1);
-            let (Some(operator), Some(_)) = (parse_version_operator(operator), parse_version(right)) else {
-                return Node::Misuse;
-            };
+            let (numbers, pre_release) = (version.numbers, self.texts.intern(version.pre_release));
             let version = self.texts.intern(right);
-            self.rules.versions.push(VersionTest { operator, version });
+            self.rules.versions.push(VersionTest { operator, numbers, pre_release, version });
             return Node::Version(left, (self.rules.versions.len() - 1) as u32);
         }
         self.values(Operator::SemVer, value, path, depth)

@@ -20,7 +20,11 @@ pub(in crate::compile) fn attribute(rules: &mut Rules, texts: &mut Interner, pat
     if let Some(index) = rules.attributes.iter().position(|attribute| attribute.path == text) {
         return index as u32;
     }
-    rules.attributes.push(AttributePath { path: text, head_hash: head_hash(path) });
+    rules.attributes.push(AttributePath {
+        path: text,
+        head_hash: head_hash(path),
+        head: crate::value::split_head(path).0.len() as u32,
+    });
     (rules.attributes.len() - 1) as u32
 }
 
@@ -57,7 +61,12 @@ impl RuleCompiler<'_> {
         match values.get(1) {
             Some(default) => {
                 let default = self.rule(default, &path.index(1), depth + 1);
-                self.node(Node::Or0(value, default))
+                // Everything, which an empty name means, is there even where it is null.
+                match values.first() {
+                    None | Some(Value::Null) => value,
+                    Some(Value::String(name)) if name.is_empty() => value,
+                    Some(_) => self.node(Node::Or0(value, default)),
+                }
             }
             None => value,
         }
