@@ -2,18 +2,25 @@
 
 use std::collections::HashSet;
 
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::Compiler;
 use crate::flag::FlagId;
-use crate::json::{Entries, Kind, Path, entries};
+use crate::json::{Kind, Path};
 use crate::names::unknown_key;
 use crate::route::{Gate, HeaderCondition, HeaderMatch, IndexBuilder, PathPattern, Route, RouteId};
 use crate::settings::{is_token, parse_duration};
 use crate::text::Text;
 
+/// Routes so far.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    names: HashSet<Text>,
+    matches: Vec<Option<Match>>,
+}
+
 /// A route before it is put into the index.
+#[derive(Debug)]
 pub(super) struct Match {
     pub(super) name: Text,
     /// `None` matches every host; a suffix begins with its dot.
@@ -25,19 +32,17 @@ pub(super) struct Match {
     gate: Option<Gate>,
 }
 
-impl<'a> Compiler<'a> {
-    pub(super) fn routes(&mut self, raw: &'a RawValue, path: &Path<'_>) {
-        let Ok(Entries::Array(items)) = entries(raw) else {
-            let kind = Kind::of_raw(raw);
-            return self.problems.refuse(path, format!("must be an array of routes, this is {kind}"));
-        };
-        let mut names = HashSet::new();
-        let mut matches = Vec::with_capacity(items.len());
-        for (position, raw) in items.into_iter().enumerate() {
-            let path = path.index(position);
-            let value = self.value(raw, &path);
-            matches.push(value.and_then(|value| self.route(&value, &mut names, &path)));
-        }
+impl Compiler {
+    /// Reads the next route.
+    pub(super) fn route_item(&mut self, text: &str, reading: &mut Reading, path: &Path<'_>) {
+        let path = path.index(reading.matches.len());
+        let value = self.value(text, &path);
+        let matched = value.and_then(|value| self.route(&value, &mut reading.names, &path));
+        reading.matches.push(matched);
+    }
+
+    /// Puts all of them into the index.
+    pub(super) fn finish_routes(&mut self, Reading { matches, .. }: Reading, path: &Path<'_>) {
         self.covered(&matches, path);
         let mut index = IndexBuilder::default();
         // Where one of them is missing, the document is refused, so that positions need not be routes.
@@ -136,7 +141,7 @@ impl<'a> Compiler<'a> {
                 Some(upstream) if !is_upstream(upstream) => {
                     format!("is `{upstream}`, which cannot name an upstream in a header")
                 }
-                Some(upstream) => match self.options.upstreams {
+                Some(upstream) => match &self.upstreams {
                     Some(allowed) if !allowed.iter().any(|allowed| allowed == upstream) => {
                         let allowed: Vec<_> = allowed.iter().map(|name| format!("`{name}`")).collect();
                         format!(
