@@ -150,7 +150,7 @@ impl Response {
 
 /// Asks on a connection of its own, without waiting for the answer.
 pub(crate) fn ask(address: &str, method: &str, path: &str, headers: &[(&str, &str)]) -> TcpStream {
-    let mut stream = TcpStream::connect(address).unwrap();
+    let mut stream = TcpStream::connect_timeout(&address.parse().unwrap(), PATIENCE).unwrap();
     stream.set_read_timeout(Some(PATIENCE * 2)).unwrap();
     let mut text = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
     for (name, value) in headers {
