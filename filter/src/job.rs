@@ -11,6 +11,10 @@ const SLICE_MICROSECONDS: u64 = 1000;
 /// How much is compiled between two looks at the clock, in bytes.
 const STEP_BYTES: usize = 8 << 10;
 
+/// Of larger documents, problems are told without line and column: finding those takes longer than a request should wait.
+/// `turquoise validate` has them.
+const MOST_WITH_POSITIONS: usize = 64 << 10;
+
 /// A document that is being fetched from shared data, or compiled.
 pub(crate) struct Job {
     /// What will be known of the document once it is in force.
@@ -46,7 +50,8 @@ impl Job {
         meta: Meta,
         settings: &Settings,
     ) -> Result<Self, CompileError> {
-        let compilation = Compilation::new(document, options(settings))?;
+        let options = options(settings, document.len());
+        let compilation = Compilation::new(document, options)?;
         Ok(Self { meta, is_new: true, stage: Stage::Compiling(Box::new(compilation)) })
     }
 
@@ -81,7 +86,7 @@ impl Job {
                 self.stage = if document.len() < self.meta.length && !piece.is_empty() {
                     Stage::Gathering { document, pieces: pieces + 1 }
                 } else {
-                    match Compilation::new(document, options(settings)) {
+                    match Compilation::new(document, options(settings, self.meta.length)) {
                         Ok(compilation) => Stage::Compiling(Box::new(compilation)),
                         Err(error) => return Progress::Over(Box::new(Err(error))),
                     }
@@ -100,7 +105,10 @@ impl Job {
     }
 }
 
-/// What a document may do under a configuration.
-pub(crate) fn options(settings: &Settings) -> CompileOptions<'_> {
-    CompileOptions { upstreams: settings.upstreams.as_deref() }
+/// What a document of so many bytes may do under a configuration.
+pub(crate) fn options(settings: &Settings, bytes: usize) -> CompileOptions<'_> {
+    CompileOptions {
+        upstreams: settings.upstreams.as_deref(),
+        without_positions: bytes > MOST_WITH_POSITIONS,
+    }
 }

@@ -22,7 +22,8 @@ pub(crate) struct Live {
 impl Live {
     /// Compiles a document under the rules of the configuration.
     pub(crate) fn compile(settings: &Rc<Settings>, document: &[u8]) -> Result<Self, CompileError> {
-        Snapshot::compile_with(document, options(settings)).map(|snapshot| Self::new(settings, snapshot))
+        Snapshot::compile_with(document, options(settings, document.len()))
+            .map(|snapshot| Self::new(settings, snapshot))
     }
 
     /// What is in force while there is no document: no routes, no flags, every request goes its own way.

@@ -29,7 +29,7 @@ const FIRST_TICK: Duration = Duration::from_millis(10);
 const LONGEST_TICK: Duration = Duration::from_secs(1);
 
 /// How soon a slice follows the one before.
-const PAUSE: Duration = Duration::from_millis(1);
+const PAUSE: Duration = Duration::from_millis(4);
 
 /// How often a member says that it is still there, in milliseconds.
 const REJOIN_MILLISECONDS: u64 = 20_000;

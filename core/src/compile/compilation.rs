@@ -9,8 +9,9 @@ use std::ops::Range;
 
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
+use xxhash_rust::xxh3::Xxh3;
 
-use super::route::Reading;
+use super::route::{Indexing, Reading};
 use super::{CompileOptions, Compiler, root_of, text_of};
 use crate::json::{Found, Kind, Member, Path, Scan, is_space, read, read_key};
 use crate::problem::CompileError;
@@ -18,6 +19,9 @@ use crate::snapshot::Snapshot;
 
 /// How many bytes can be looked at in the time in which one is compiled, roughly.
 const SCANNED_PER_COMPILED: usize = 16;
+
+/// How many bytes can be looked at in the time in which a route is put into the index, roughly.
+const INDEXED: usize = 64 * SCANNED_PER_COMPILED;
 
 /// A document that is being compiled, a slice at a time.
 ///
@@ -30,13 +34,15 @@ const SCANNED_PER_COMPILED: usize = 16;
 /// }
 /// assert!(compilation.finish().unwrap().flag("a").is_some());
 /// ```
-#[derive(Debug)]
 pub struct Compilation<'a> {
     text: Cow<'a, str>,
     compiler: Compiler,
     stage: Stage,
     /// Something was found that no JSON has.
     broken: bool,
+    /// The hash of what was read, and how many bytes those are.
+    hash: Box<Xxh3>,
+    hashed: usize,
 }
 
 #[derive(Debug)]
@@ -56,6 +62,8 @@ enum Stage {
         scan: Scan,
         reading: Reading,
     },
+    /// Routes on their way into the index.
+    Index(Indexing),
     Read,
 }
 
@@ -76,12 +84,22 @@ impl<'a> Compilation<'a> {
             }
         };
         let stage = Stage::Sections { scan: Scan::at(0), found: Vec::new() };
-        Ok(Self { text, compiler: Compiler::new(options), stage, broken: false })
+        Ok(Self {
+            text,
+            compiler: Compiler::new(options),
+            stage,
+            broken: false,
+            hash: Box::default(),
+            hashed: 0,
+        })
     }
 
     /// Reads about so many bytes more; a flag, a route and any other section is read whole. Whether all is read.
     pub fn advance(&mut self, bytes: usize) -> bool {
         let mut budget = bytes.saturating_mul(SCANNED_PER_COMPILED);
+        let end = self.hashed.saturating_add(budget).min(self.text.len());
+        self.hash.update(self.text.as_bytes().get(self.hashed..end).unwrap_or_default());
+        self.hashed = end;
         while budget > 0 && !matches!(self.stage, Stage::Read) {
             let text = &*self.text;
             let next = match &mut self.stage {
@@ -94,7 +112,11 @@ impl<'a> Compilation<'a> {
                 Stage::Routes { scan, reading } => {
                     routes(&mut self.compiler, text, scan, reading, &mut budget)
                 }
-                Stage::Read => return true,
+                Stage::Index(indexing) => {
+                    budget = budget.saturating_sub(INDEXED);
+                    Ok(if self.compiler.index_route(indexing) { None } else { Some(Stage::Read) })
+                }
+                Stage::Read => break,
             };
             match next {
                 Ok(Some(stage)) => self.stage = stage,
@@ -105,7 +127,7 @@ impl<'a> Compilation<'a> {
                 }
             }
         }
-        matches!(self.stage, Stage::Read)
+        matches!(self.stage, Stage::Read) && self.hashed == self.text.len()
     }
 
     /// The snapshot; what is not read yet is read now.
@@ -121,7 +143,7 @@ impl<'a> Compilation<'a> {
         if self.broken {
             return Err(CompileError::of("not JSON".to_owned(), None));
         }
-        self.compiler.finish(&self.text)
+        self.compiler.finish(&self.text, self.hash.digest())
     }
 }
 
@@ -272,8 +294,9 @@ fn routes(
             Ok(None)
         }
         Found::End(_) => {
-            compiler.finish_routes(std::mem::take(reading), &path);
-            Ok(Some(Stage::Read))
+            // Of thousands of routes it takes a while.
+            *budget = 0;
+            Ok(Some(Stage::Index(compiler.all_routes(std::mem::take(reading), &path))))
         }
     }
 }

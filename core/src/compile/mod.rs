@@ -41,6 +41,8 @@ const SECTIONS: [&str; 5] = ["$schema", "metadata", "$evaluators", "flags", "rou
 pub struct CompileOptions<'a> {
     /// All upstreams that its routes may choose; any, when `None`.
     pub upstreams: Option<&'a [String]>,
+    /// Leaves out the lines and columns of problems: they take another pass over the document, in one go.
+    pub without_positions: bool,
 }
 
 impl Snapshot {
@@ -111,6 +113,7 @@ struct Compiler {
     fractional: FractionalVersion,
     /// Some part could not be read; perhaps the document is no JSON at all.
     doubtful: bool,
+    without_positions: bool,
     snapshot: Snapshot,
 }
 
@@ -125,6 +128,7 @@ impl Compiler {
             metadata_text: Text::default(),
             fractional: FractionalVersion::default(),
             doubtful: false,
+            without_positions: options.without_positions,
             snapshot: Snapshot { rules: Rules::default(), ..Snapshot::default() },
         };
         compiler.metadata_text = compiler.texts.intern("");
@@ -222,8 +226,8 @@ impl Compiler {
         (first, self.snapshot.variants.len() as u32 - first)
     }
 
-    fn finish(mut self, document: &str) -> Result<Snapshot, CompileError> {
-        let (problems, refused) = self.problems.finish(document);
+    fn finish(mut self, document: &str, fingerprint: u64) -> Result<Snapshot, CompileError> {
+        let (problems, refused) = self.problems.finish(document, !self.without_positions);
         if refused {
             return Err(CompileError { problems });
         }
@@ -233,7 +237,7 @@ impl Compiler {
             .nodes
             .iter()
             .any(|node| matches!(node, Node::Timestamp | Node::Ramp(_) | Node::Computed(_)));
-        snapshot.fingerprint = xxh3_64(document.as_bytes());
+        snapshot.fingerprint = fingerprint;
         snapshot.problems = problems;
         snapshot.text = self.texts.finish();
         snapshot.metadata = self.metadata_text;

@@ -1,6 +1,8 @@
 //! Routes: read with unknown keys refused, since a misspelt condition would match everything.
 
 use std::collections::HashSet;
+use std::iter::Enumerate;
+use std::vec::IntoIter;
 
 use serde_json::{Map, Value};
 
@@ -17,6 +19,13 @@ use crate::text::Text;
 pub(super) struct Reading {
     names: HashSet<Text>,
     matches: Vec<Option<Match>>,
+}
+
+/// Routes that are being put into the index.
+#[derive(Debug)]
+pub(super) struct Indexing {
+    matches: Enumerate<IntoIter<Option<Match>>>,
+    index: IndexBuilder,
 }
 
 /// A route before it is put into the index.
@@ -41,20 +50,26 @@ impl Compiler {
         reading.matches.push(matched);
     }
 
-    /// Puts all of them into the index.
-    pub(super) fn finish_routes(&mut self, Reading { matches, .. }: Reading, path: &Path<'_>) {
-        self.covered(&matches, path);
-        let mut index = IndexBuilder::default();
+    /// Looks at all of them together, before they are put into the index.
+    pub(super) fn all_routes(&mut self, reading: Reading, path: &Path<'_>) -> Indexing {
+        self.covered(&reading.matches, path);
+        Indexing { matches: reading.matches.into_iter().enumerate(), index: IndexBuilder::default() }
+    }
+
+    /// Puts the next route into the index; false when there are no more, and the index is done.
+    pub(super) fn index_route(&mut self, indexing: &mut Indexing) -> bool {
+        let Some((position, matched)) = indexing.matches.next() else {
+            self.snapshot.routes.index = std::mem::take(&mut indexing.index).finish();
+            return false;
+        };
         // Where one of them is missing, the document is refused, so that positions need not be routes.
-        for (position, matched) in matches.into_iter().enumerate() {
-            let Some(Match { name, hosts, path, methods, headers, flag, gate }) = matched else { continue };
-            for host in hosts {
-                index.add(&self.texts, host, path, RouteId(position as u32));
-            }
-            let (methods, headers) = (methods.into(), headers.into());
-            self.snapshot.routes.routes.push(Route { name, methods, headers, flag, gate });
+        let Some(Match { name, hosts, path, methods, headers, flag, gate }) = matched else { return true };
+        for host in hosts {
+            indexing.index.add(&self.texts, host, path, RouteId(position as u32));
         }
-        self.snapshot.routes.index = index.finish();
+        let (methods, headers) = (methods.into(), headers.into());
+        self.snapshot.routes.routes.push(Route { name, methods, headers, flag, gate });
+        true
     }
 
     /// A route; none where it cannot be used, and then the document is refused.
