@@ -28,7 +28,8 @@ const FIRST_TICK: Duration = Duration::from_millis(10);
 /// The longest time between two ticks: leases are renewed and looked at then.
 const LONGEST_TICK: Duration = Duration::from_secs(1);
 
-/// How soon a slice follows the one before.
+/// How soon a slice follows the one before: requests have most of the time, also where all workers compile at once on
+/// fewer processors than there are workers.
 const PAUSE: Duration = Duration::from_millis(4);
 
 /// How often a member says that it is still there, in milliseconds.
@@ -241,7 +242,7 @@ impl Plugin {
     fn work(&mut self) {
         let (Some(source), Some(feed)) = (&self.settings.source, &mut self.feed) else { return };
         let Some(job) = &mut feed.job else { return };
-        let progress = job.slice(&feed.shared, &self.settings);
+        let progress = job.slice(&feed.shared, &self.settings, self.serves.get());
         if let Progress::UnderWay = progress {
             return host::set_tick_period(PAUSE);
         }

@@ -16,7 +16,7 @@ const TRIES: usize = 10;
 
 /// Documents lie in shared data in pieces of so many bytes: reading a long one as a whole takes longer than a request
 /// should wait.
-const PIECE_BYTES: usize = 256 << 10;
+const PIECE_BYTES: usize = 64 << 10;
 
 /// The keys of one source and one configuration.
 #[derive(Debug)]
