@@ -7,16 +7,17 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use turquoise_core::{CompileError, Settings, Severity, fingerprint};
+use turquoise_core::status::{InForce, LastError};
+use turquoise_core::{Settings, Severity, fingerprint};
 
-use crate::host::{self, LogLevel};
+use crate::host::{self, Headers};
 use crate::live::Live;
 use crate::metrics::{DocumentMetrics, FetchResult};
-use crate::shared::{Meta, Shared};
+use crate::shared::{Meta, Seal, Shared};
 use crate::source::{Answer, Poller};
-
-/// How many problems of one document are logged; `turquoise validate` shows all of them.
-const MOST_LOGGED: usize = 10;
+use crate::status::StatusPage;
+use crate::trouble::Trouble;
+use crate::trust::{self, Reason, Refusal};
 
 /// The first tick comes so soon. Nothing is fetched before it: a proxy configures a VM that it then drops without ever
 /// ticking, and the lease must not go to that one.
@@ -35,8 +36,8 @@ pub(crate) struct Plugin {
     metrics: DocumentMetrics,
     /// Where its documents come from, if it fetches any.
     feed: Option<Feed>,
-    /// What was last logged as wrong, so that it is said once and not at every poll.
-    trouble: Option<String>,
+    pub(crate) status: Option<Rc<StatusPage>>,
+    trouble: Trouble,
 }
 
 /// A VM's part in fetching.
@@ -64,15 +65,16 @@ impl Plugin {
     pub(crate) fn new(configuration: &[u8]) -> Result<Self, String> {
         let settings = Rc::new(Settings::parse(configuration).map_err(|error| error.to_string())?);
         let live = match &settings.document {
-            Some(document) => Live::compile(&settings, document.get().as_bytes())
-                .map_err(|error| format!("plugin configuration, the inlined `document`: {}", list(&error)))?,
+            Some(document) => Live::compile(&settings, document.get().as_bytes()).map_err(|error| {
+                format!("plugin configuration, the inlined `document`: {}", trust::list(&error))
+            })?,
             None => Live::without_document(&settings),
         };
-        log_problems(&live);
+        let mut me = [0u8; 8];
+        // Without randomness all VMs take themselves for the same one, and each asks the source.
+        let _ = getrandom::fill(&mut me);
+        let me = u64::from_le_bytes(me) | 1;
         let feed = settings.source.as_ref().map(|source| {
-            let mut me = [0u8; 8];
-            // Without randomness all VMs take themselves for the same one, and each asks the source.
-            let _ = getrandom::fill(&mut me);
             // All of what is asked: with other credentials it may be another document.
             let source =
                 format!("{}\n{:?}\n{}\n{:?}", source.cluster, source.authority, source.path, source.headers);
@@ -80,7 +82,7 @@ impl Plugin {
             Feed {
                 shared: Shared::new(fingerprint(configuration), fingerprint(source.as_bytes())),
                 poller: Poller::default(),
-                me: u64::from_le_bytes(me) | 1,
+                me,
                 leads: false,
                 queue: None,
                 started: false,
@@ -90,8 +92,13 @@ impl Plugin {
                 declined: None,
             }
         });
+        let metrics = DocumentMetrics::new(settings.source.as_ref());
+        let shared = feed.as_ref().map(|feed| &feed.shared);
+        let status =
+            settings.status.is_some().then(|| StatusPage::new(&settings, shared, &metrics, me)).map(Rc::new);
         let mut plugin =
-            Self { live: Rc::new(live), metrics: DocumentMetrics::new(), feed, trouble: None, settings };
+            Self { live: Rc::new(live), metrics, feed, status, trouble: Trouble::default(), settings };
+        plugin.log_problems();
         plugin.metrics.generation(plugin.generation());
         plugin.follow();
         Ok(plugin)
@@ -160,26 +167,35 @@ impl Plugin {
         let confirmed = feed.shared.meta().map_or(feed.since, |meta| meta.confirmed);
         self.metrics.age(now.saturating_sub(confirmed) / 1000);
         if let Err(reason) = feed.poller.poll(source, now) {
-            self.failed(&reason);
+            self.failed(&reason, now);
         }
     }
 
     /// Takes over the document that the proxy has, if this VM has another one.
     fn follow(&mut self) {
-        let Some(feed) = &mut self.feed else { return };
+        let (Some(source), Some(feed)) = (&self.settings.source, &mut self.feed) else { return };
         let Some(meta) = feed.shared.meta() else { return };
         if meta.fingerprint == self.live.snapshot.fingerprint() || feed.declined == Some(meta.fingerprint) {
             return;
         }
         let Some(document) = feed.shared.document(&meta) else { return };
-        match Live::compile(&self.settings, &document) {
+        let compiled = trust::still(source, &meta.seal, &document).and_then(|()| {
+            let compiled = self.metrics.compiling(|| Live::compile(&self.settings, &document));
+            compiled.map_err(|error| Refusal::of(&error))
+        });
+        match compiled {
             Ok(live) => self.swap(live, meta.generation),
-            Err(error) => {
+            Err(refusal) => {
                 feed.declined = Some(meta.fingerprint);
-                self.complain(format!(
-                    "the document that this proxy has was refused under this configuration: {}",
-                    list(&error)
-                ));
+                self.metrics.refused(refusal.reason);
+                let what = "the document that this proxy has was refused under this configuration";
+                self.complain(
+                    refusal.reason.name(),
+                    refusal.path.as_deref(),
+                    what,
+                    &refusal.message,
+                    host::now(),
+                );
             }
         }
     }
@@ -195,14 +211,26 @@ impl Plugin {
         match feed.poller.answer(source, token, headers, now) {
             Answer::Unknown => return,
             Answer::NotModified => self.not_modified(now),
-            Answer::Failed(reason) => self.failed(&reason),
-            Answer::Document(document, etag) => self.received(&document, etag, now),
+            Answer::Failed(reason) => self.failed(&reason, now),
+            Answer::Document(headers, etag) => self.offered(&headers, etag, now),
         }
         // With long polling, the next question follows at once.
         self.poll(now);
     }
 
-    fn received(&mut self, document: &[u8], etag: Option<String>, now: u64) {
+    /// Takes a document that may be trusted.
+    fn offered(&mut self, headers: &Headers, etag: Option<String>, now: u64) {
+        let (Some(source), Some(feed)) = (&self.settings.source, &self.feed) else { return };
+        // An inlined document counts for nothing here: a fallback may well be newer than what the source has.
+        let fetched = self.live.origin(feed.shared.meta().as_ref()) == InForce::Fetched;
+        let in_force = self.live.snapshot.version().filter(|_| fetched);
+        match trust::accept(source, headers, in_force) {
+            Ok((document, seal)) => self.received(&document, etag, seal, now),
+            Err(refusal) => self.refused(&refusal, etag, now),
+        }
+    }
+
+    fn received(&mut self, document: &[u8], etag: Option<String>, seal: Seal, now: u64) {
         let Some(feed) = &mut self.feed else { return };
         let known = feed.shared.meta();
         let new = fingerprint(document);
@@ -213,7 +241,7 @@ impl Plugin {
             feed.refused = false;
             return self.not_modified(now);
         }
-        match Live::compile(&self.settings, document) {
+        match self.metrics.compiling(|| Live::compile(&self.settings, document)) {
             Ok(live) => {
                 feed.refused = false;
                 // Compiling takes time, in which the lease may have ended: who has it now has asked, too.
@@ -221,24 +249,32 @@ impl Plugin {
                 if !feed.leads {
                     return feed.poller.abandon();
                 }
-                log_problems(&live);
                 let inlined = u64::from(self.settings.document.is_some());
                 let generation = known.map_or(inlined, |meta| meta.generation).saturating_add(1);
-                feed.shared.publish(document, &Meta { generation, fingerprint: new, confirmed: now, etag });
+                feed.shared
+                    .publish(document, &Meta { generation, fingerprint: new, confirmed: now, etag, seal });
                 feed.shared.wake_others(feed.queue);
                 self.metrics.fetched(FetchResult::Updated);
                 self.swap(live, generation);
+                self.log_problems();
                 self.recovered();
             }
-            Err(error) => {
-                feed.refused = true;
-                self.metrics.fetched(FetchResult::Refused);
-                self.complain(format!(
-                    "the document was refused, the one before stays in force: {}; `turquoise validate` shows more",
-                    list(&error)
-                ));
-            }
+            Err(error) => self.refused(&Refusal::of(&error), etag, now),
         }
+    }
+
+    /// Goes on with the document before. What was refused need not come again while it is the same.
+    fn refused(&mut self, refusal: &Refusal, etag: Option<String>, now: u64) {
+        let (Some(source), Some(feed)) = (&self.settings.source, &mut self.feed) else { return };
+        feed.refused = true;
+        match refusal.reason {
+            Reason::Signature => feed.poller.ask_anew(source, now),
+            _ => feed.poller.remember(etag, 0),
+        }
+        self.metrics.fetched(FetchResult::Refused);
+        self.metrics.refused(refusal.reason);
+        let what = "the document was refused, the one before stays in force";
+        self.complain(refusal.reason.name(), refusal.path.as_deref(), what, &refusal.message, now);
     }
 
     fn not_modified(&mut self, now: u64) {
@@ -255,23 +291,34 @@ impl Plugin {
         }
     }
 
-    fn failed(&mut self, reason: &str) {
+    fn failed(&mut self, reason: &str, now: u64) {
         self.metrics.fetched(FetchResult::Failed);
-        self.complain(format!("the document could not be fetched, the one before stays in force: {reason}"));
+        let what = "the document could not be fetched, the one before stays in force";
+        self.complain("fetch", None, what, reason, now);
     }
 
     fn recovered(&mut self) {
         self.metrics.age(0);
-        if self.trouble.take().is_some() {
-            host::log(LogLevel::Info, "the source answers again, and its document is in force");
-        }
+        self.trouble.over("the source answers again, and its document is in force", host::now());
     }
 
-    /// Logs what is wrong, once.
-    fn complain(&mut self, trouble: String) {
-        if self.trouble.as_ref() != Some(&trouble) {
-            host::log(LogLevel::Error, &trouble);
-            self.trouble = Some(trouble);
+    /// Says what is wrong, in the log and on the status page.
+    fn complain(&mut self, stage: &str, path: Option<&str>, what: &str, message: &str, now: u64) {
+        if let Some(feed) = &self.feed {
+            feed.shared.set_error(&LastError { time: now, stage, path, message }.to_json());
+        }
+        self.trouble.wrong(&format!("{what}: {message}"), now);
+    }
+
+    /// Logs what is wrong with a document that is in force all the same.
+    fn log_problems(&mut self) {
+        let now = host::now();
+        for problem in self.live.snapshot.problems().iter().take(trust::MOST_LISTED) {
+            let effect = match problem.severity {
+                Severity::Flag => "this flag evaluates to PARSE_ERROR until it is corrected: ",
+                _ => "",
+            };
+            self.trouble.warn(&format!("in the document, {effect}{problem}"), now);
         }
     }
 
@@ -283,25 +330,5 @@ impl Plugin {
             feed.leads = false;
             feed.shared.resign(feed.me);
         }
-    }
-}
-
-/// The problems that refused a document, in one line.
-fn list(error: &CompileError) -> String {
-    let causes: Vec<_> = error.causes().take(MOST_LOGGED).map(ToString::to_string).collect();
-    match error.causes().count().saturating_sub(MOST_LOGGED) {
-        0 => causes.join("; "),
-        more => format!("{}; and {more} more", causes.join("; ")),
-    }
-}
-
-/// Logs what is wrong with a document that is in force all the same.
-fn log_problems(live: &Live) {
-    for problem in live.snapshot.problems().iter().take(MOST_LOGGED) {
-        let effect = match problem.severity {
-            Severity::Flag => "this flag evaluates to PARSE_ERROR: ",
-            _ => "",
-        };
-        host::log(LogLevel::Warn, &format!("in the document, {effect}{problem}"));
     }
 }
