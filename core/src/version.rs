@@ -7,9 +7,8 @@
 use std::cmp::Ordering;
 
 use serde_json::Value;
-use serde_json::value::RawValue;
 
-use crate::json::{Entries, entries, read};
+use crate::json::{Entries, read};
 
 /// Whether `version` is older than `than`, in natural order.
 pub fn is_older(version: &str, than: &str) -> bool {
@@ -50,8 +49,10 @@ fn without_zeros(digits: &[u8]) -> &[u8] {
 /// The `metadata.version` of a document, as [`Snapshot::version`](crate::Snapshot::version) has it once the document is
 /// compiled. None as well for a document that does not compile, which compiling refuses with better reasons.
 pub fn document_version(document: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(document).ok()?;
-    let metadata: Value = read(last(read(text).ok()?, "metadata")?.get()).ok()?;
+    let Entries::Map(members) = read(std::str::from_utf8(document).ok()?).ok()? else { return None };
+    // The last one counts, as in every JSON parser.
+    let (_, metadata) = members.into_iter().rev().find(|(key, _)| key == "metadata")?;
+    let metadata: Value = read(metadata.get()).ok()?;
     of_metadata(metadata.as_object()?)
 }
 
@@ -60,16 +61,6 @@ pub(crate) fn of_metadata(metadata: &serde_json::Map<String, Value>) -> Option<S
     match metadata.get("version")? {
         Value::String(version) => Some(version.clone()),
         Value::Number(version) => Some(version.to_string()),
-        _ => None,
-    }
-}
-
-/// The member `key` of an object; the last one counts, as in every JSON parser.
-fn last<'a>(object: &'a RawValue, key: &str) -> Option<&'a RawValue> {
-    match entries(object) {
-        Ok(Entries::Map(members)) => {
-            members.into_iter().rev().find(|(name, _)| name == key).map(|(_, raw)| raw)
-        }
         _ => None,
     }
 }
