@@ -282,7 +282,7 @@ mod tests {
             (r#"{"source": {"cluster": "c", "publicKeys": []}}"#, &["$.source.publicKeys", "leave it out"]),
             (
                 r#"{"source": {"cluster": "c", "publicKeys": ["6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw=", "AAAA"]}}"#,
-                &["$.source.publicKeys[1]", "`AAAA` has 3 bytes"],
+                &["$.source.publicKeys[1]", "`AAAA…` has 3 bytes"],
             ),
             (
                 r#"{"source": {"cluster": "c", "maxBytes": 0}}"#,

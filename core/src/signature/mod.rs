@@ -27,16 +27,18 @@ impl PublicKey {
     /// Reads the 32 bytes of a key in base64.
     ///
     /// # Errors
-    /// When it is not base64, has another length, or is no key that could tell anything: the message says which.
+    /// When it is not base64, has another length, or is no key that could tell anything: the message says which. It
+    /// shows the beginning alone, since messages go to logs, and a secret key may stand here by mistake.
     pub fn parse(text: &str) -> Result<Self, String> {
+        let shown: String = text.chars().take(8).collect();
         let bytes = base64::decode(text.as_bytes())
-            .ok_or_else(|| format!("`{text}` is not base64 (the standard alphabet, with `+` and `/`)"))?;
+            .ok_or_else(|| format!("`{shown}…` is not base64 (the standard alphabet, with `+` and `/`)"))?;
         let bytes: [u8; 32] = bytes.try_into().map_err(|bytes: Vec<u8>| {
-            format!("`{text}` has {} bytes; an Ed25519 public key has 32", bytes.len())
+            format!("`{shown}…` has {} bytes; an Ed25519 public key has 32", bytes.len())
         })?;
         match VerifyingKey::from_bytes(&bytes) {
             Ok(key) if !key.is_weak() => Ok(Self(key)),
-            _ => Err(format!("`{text}` is not an Ed25519 public key; `turquoise keygen` makes one")),
+            _ => Err(format!("`{shown}…` is not an Ed25519 public key; `turquoise keygen` makes one")),
         }
     }
 
