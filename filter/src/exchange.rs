@@ -12,18 +12,20 @@ use crate::anonymous;
 use crate::host::{self, Headers, Map};
 use crate::live::Live;
 use crate::request::ProxyRequest;
+use crate::status::StatusPage;
 
 /// An HTTP exchange.
 pub(crate) struct Exchange {
     live: Rc<Live>,
+    status: Option<Rc<StatusPage>>,
     scratch: Rc<RefCell<Scratch>>,
     /// A cookie to set on the response.
     set_cookie: Option<String>,
 }
 
 impl Exchange {
-    pub(crate) fn new(live: Rc<Live>, scratch: Rc<RefCell<Scratch>>) -> Self {
-        Self { live, scratch, set_cookie: None }
+    pub(crate) fn new(live: Rc<Live>, status: Option<Rc<StatusPage>>, scratch: Rc<RefCell<Scratch>>) -> Self {
+        Self { live, status, scratch, set_cookie: None }
     }
 
     /// Removes what only the filter may set, and tells whether there was anything.
@@ -96,6 +98,10 @@ impl Context for Exchange {}
 impl HttpContext for Exchange {
     fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
         let headers = host::headers(Map::Request);
+        if let Some(status) = self.status.as_ref().filter(|status| status.is_asked(&headers)) {
+            status.answer(&headers, &self.live);
+            return Action::Pause;
+        }
         let stripped = self.strip(&headers);
         self.decide(&headers, stripped)
     }
