@@ -45,6 +45,17 @@ enum Stage {
     Over,
 }
 
+/// Where a job is done.
+pub(crate) struct Circumstances<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) settings: &'a Settings,
+    pub(crate) source: &'a Source,
+    /// What is in force.
+    pub(crate) like: &'a Snapshot,
+    /// Whether this VM serves requests.
+    pub(crate) serves: bool,
+}
+
 /// How far a job has come.
 pub(crate) enum Progress {
     UnderWay,
@@ -67,17 +78,11 @@ impl Job {
     }
 
     /// Works for a slice of time, a short one where it makes requests wait.
-    pub(crate) fn slice(
-        &mut self,
-        shared: &Shared,
-        settings: &Settings,
-        source: &Source,
-        serves: bool,
-    ) -> Progress {
-        let slice = if serves { SLICE_MICROSECONDS } else { LONG_SLICE_MICROSECONDS };
+    pub(crate) fn slice(&mut self, circumstances: &Circumstances<'_>) -> Progress {
+        let slice = if circumstances.serves { SLICE_MICROSECONDS } else { LONG_SLICE_MICROSECONDS };
         let start = host::now_microseconds();
         loop {
-            let progress = match self.step(shared, settings, source) {
+            let progress = match self.step(circumstances) {
                 Ok(progress) => progress,
                 Err(refusal) => Progress::Over(Box::new(Err(refusal))),
             };
@@ -91,7 +96,8 @@ impl Job {
         }
     }
 
-    fn step(&mut self, shared: &Shared, settings: &Settings, source: &Source) -> Result<Progress, Refusal> {
+    fn step(&mut self, circumstances: &Circumstances<'_>) -> Result<Progress, Refusal> {
+        let Circumstances { shared, settings, source, like, .. } = *circumstances;
         self.stage = match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Gathering { mut document, pieces } => {
                 let Some(piece) = shared.piece(&self.meta, pieces) else { return Ok(Progress::Lost) };
@@ -104,7 +110,7 @@ impl Job {
                 }
             }
             Stage::Gathered(document) => {
-                let options = options(settings, document.len());
+                let options = options(settings, document.len(), Some(like));
                 let compilation = Compilation::new(document, options).map_err(|error| Refusal::of(&error))?;
                 Stage::Compiling(Box::new(compilation))
             }
@@ -121,10 +127,15 @@ impl Job {
     }
 }
 
-/// What a document of so many bytes may do under a configuration.
-pub(crate) fn options(settings: &Settings, bytes: usize) -> CompileOptions<'_> {
+/// How a document of so many bytes is compiled under a configuration, where `like` is in force.
+pub(crate) fn options<'a>(
+    settings: &'a Settings,
+    bytes: usize,
+    like: Option<&'a Snapshot>,
+) -> CompileOptions<'a> {
     CompileOptions {
         upstreams: settings.upstreams.as_deref(),
         without_positions: bytes > MOST_WITH_POSITIONS,
+        like,
     }
 }

@@ -24,7 +24,7 @@ pub(crate) struct Live {
 impl Live {
     /// Compiles a document under the rules of the configuration.
     pub(crate) fn compile(settings: &Rc<Settings>, document: &[u8]) -> Result<Self, CompileError> {
-        Snapshot::compile_with(document, options(settings, document.len()))
+        Snapshot::compile_with(document, options(settings, document.len(), None))
             .map(|snapshot| Self::new(settings, snapshot))
     }
 

@@ -13,7 +13,7 @@ use turquoise_core::status::{InForce, LastError};
 use turquoise_core::{Settings, Severity, Snapshot, fingerprint};
 
 use crate::host::{self, Headers};
-use crate::job::{Job, Progress};
+use crate::job::{Circumstances, Job, Progress};
 use crate::live::Live;
 use crate::metrics::{DocumentMetrics, FetchResult};
 use crate::shared::{Meta, Seal, Shared};
@@ -161,8 +161,9 @@ impl Plugin {
                 feed.shared.join(queue, now);
                 feed.joined = now;
             }
-            if !self.serves.get() {
-                feed.shared.offer(feed.me, queue, now);
+            match self.serves.get() {
+                true => feed.shared.withdraw(feed.me),
+                false => feed.shared.offer(feed.me, queue, now),
             }
         }
         self.elect(now);
@@ -250,7 +251,13 @@ impl Plugin {
     fn work(&mut self) {
         let (Some(source), Some(feed)) = (&self.settings.source, &mut self.feed) else { return };
         let Some(job) = &mut feed.job else { return };
-        let progress = job.slice(&feed.shared, &self.settings, source, self.serves.get());
+        let progress = job.slice(&Circumstances {
+            shared: &feed.shared,
+            settings: &self.settings,
+            source,
+            like: &self.live.snapshot,
+            serves: self.serves.get(),
+        });
         if let Progress::UnderWay = progress {
             return host::set_tick_period(PAUSE);
         }

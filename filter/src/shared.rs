@@ -169,6 +169,14 @@ impl Shared {
         }
     }
 
+    /// Takes back what [`Shared::offer`] said: this VM serves requests by now.
+    pub(crate) fn withdraw(&self, me: u64) {
+        let (idle, cas) = host::shared_data(&self.idle);
+        if idle.and_then(|bytes| number(&bytes, 0)) == Some(me) {
+            host::set_shared_data(&self.idle, &numbers(&[0, 0, 0]), cas);
+        }
+    }
+
     /// Hands the lease to a VM that serves no requests, if there is one and `me` has the lease. Whether it did.
     pub(crate) fn hand_over(&self, me: u64, now: u64) -> bool {
         let Some(idle) = host::shared_data(&self.idle).0 else { return false };
