@@ -204,7 +204,8 @@ fn begin(compiler: &mut Compiler, text: &str, found: &[Member]) -> Result<Stage,
     if let Some(raw) = metadata.and_then(|range| text.get(range)) {
         compiler.set_metadata(raw, &root.key("metadata"));
     }
-    if let Some(raw) = evaluators.and_then(|range| read::<&RawValue>(text.get(range)?).ok()) {
+    if let Some(raw) = evaluators.and_then(|range| text.get(range)) {
+        let raw = read::<&RawValue>(raw).map_err(|_| Broken)?;
         compiler.evaluators(raw, &root.key("$evaluators"));
     }
     let path = root.key("flags");

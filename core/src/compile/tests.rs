@@ -49,3 +49,27 @@ fn the_flags_own_error_is_the_first() {
     assert_eq!(snapshot.failing_flags().count(), 1);
     assert!(snapshot.problems().iter().all(|problem| problem.severity == Severity::Flag));
 }
+
+#[test]
+fn what_no_section_reads_must_be_json_all_the_same() {
+    let flags = r#""flags": { "f": { "state": "ENABLED", "variants": { "v": 1 } } }"#;
+    let fine = format!(r#"{{ "x": [1], "flags": {{}}, {flags} }}"#);
+    assert_eq!(Snapshot::compile(fine.as_bytes()).unwrap().flags().count(), 1);
+    for wrong in [
+        format!(r#"{{ "x": [}}], {flags} }}"#),
+        format!(r#"{{ "$evaluators": {{ "e": [}}] }}, {flags} }}"#),
+        format!(r#"{{ "$evaluators": [}}], {flags} }}"#),
+        format!(r#"{{ "metadata": {{]}}, {flags} }}"#),
+        format!(r#"{{ "flags": {{ "a": tru }}, {flags} }}"#),
+        format!(r#"{{ "routes": {{]}}, {flags} }}"#),
+        format!(r#"{{ "routes": [{{]], {flags} }}"#),
+        format!(r#"{{ {flags}, "fl\u12": 1 }}"#),
+        format!(r#"{{ {flags} }} x"#),
+        format!(r#"{{ {flags}, }}"#),
+        "\"flags".to_owned(),
+        String::new(),
+    ] {
+        let error = Snapshot::compile(wrong.as_bytes()).unwrap_err();
+        assert!(error.is_syntax(), "{wrong}: {error}");
+    }
+}

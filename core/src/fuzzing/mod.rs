@@ -11,7 +11,7 @@ use crate::flag::Reason;
 use crate::request::Request;
 use crate::snapshot::Snapshot;
 use crate::value::Context;
-use crate::{CompileOptions, Decision, Scratch, Timestamp, ofrep};
+use crate::{Compilation, CompileError, CompileOptions, Decision, Scratch, Timestamp, ofrep};
 
 pub use grammar::Choices;
 
@@ -25,16 +25,44 @@ pub fn document(bytes: &[u8]) {
     if Snapshot::compile_with(bytes, restricted).is_ok() {
         assert!(Snapshot::compile(bytes).is_ok(), "an option refuses documents and accepts none");
     }
-    match Snapshot::compile(bytes) {
+    let compiled = Snapshot::compile(bytes);
+    in_slices(bytes, compiled.as_ref());
+    match compiled {
         Err(error) => {
             assert!(error.causes().next().is_some(), "a refusal has a cause");
             assert!(!error.to_string().is_empty());
+            let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok();
+            assert!(is_json || error.is_syntax(), "what is no JSON is refused for it: {error}");
         }
         Ok(snapshot) => {
             let context = serde_json::json!({ "targetingKey": "user", "email": "ada@example.com", "n": 1.5, "l": [1, "a"] });
             check(&snapshot, &Context::new(context));
             check(&snapshot, &Context::default());
         }
+    }
+}
+
+/// A document comes to the same, however small the slices are in which it is compiled.
+fn in_slices(bytes: &[u8], whole: Result<&Snapshot, &CompileError>) {
+    let step = bytes.len() % 7 + 1;
+    let sliced = Compilation::new(bytes, CompileOptions::default()).and_then(|mut compilation| {
+        // As many as there are bytes at most, and a few for what follows them.
+        for _ in 0..2 * bytes.len() + 100 {
+            if compilation.advance(step) {
+                break;
+            }
+        }
+        assert!(compilation.advance(step), "compiling in slices of {step} bytes ends");
+        compilation.finish()
+    });
+    match (whole, &sliced) {
+        (Ok(whole), Ok(sliced)) => {
+            assert_eq!(whole.fingerprint(), sliced.fingerprint());
+            assert_eq!(whole.problems(), sliced.problems());
+            assert_eq!(whole.flags().count(), sliced.flags().count());
+        }
+        (Err(whole), Err(sliced)) => assert_eq!(whole.to_string(), sliced.to_string()),
+        _ => panic!("compiled in slices of {step} bytes it comes to something else"),
     }
 }
 
