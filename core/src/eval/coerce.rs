@@ -127,6 +127,30 @@ fn digit(digit: char, radix: u32) -> f64 {
     f64::from(digit.to_digit(radix).unwrap_or(0))
 }
 
+/// The longest needle that is looked for byte by byte; the standard library's search takes longer to prepare than such a
+/// one to find, but for longer ones its time does not grow with the product of both lengths.
+const SHORT_NEEDLE: usize = 16;
+
+/// Whether a text is part of another. An empty one has no parts, not even an empty one: it is falsy, and what is falsy
+/// counts as an empty list.
+#[inline]
+pub(super) fn text_contains(haystack: &str, needle: &str) -> bool {
+    match needle.as_bytes() {
+        [] => !haystack.is_empty(),
+        [first, rest @ ..] if needle.len() <= SHORT_NEEDLE => {
+            let mut from = haystack.as_bytes();
+            while let [byte, after @ ..] = from {
+                if byte == first && after.starts_with(rest) {
+                    return true;
+                }
+                from = after;
+            }
+            false
+        }
+        _ => haystack.contains(needle),
+    }
+}
+
 /// ECMAScript's `includes`: of a string, a part; of an array, an item of the same type and value.
 pub(super) fn contains<'a, A: Attributes + ?Sized>(
     machine: &Machine<'a, '_, A>,
@@ -140,8 +164,7 @@ pub(super) fn contains<'a, A: Attributes + ?Sized>(
     };
     match machine.view(haystack) {
         View::Text(haystack) => {
-            // An empty text is falsy, and what is falsy counts as an empty list.
-            let contains = |needle: &str| !haystack.is_empty() && haystack.contains(needle);
+            let contains = |needle: &str| text_contains(haystack, needle);
             Ok(match machine.view(needle) {
                 View::Null => contains("null"),
                 _ => machine.with_name(*needle, contains).unwrap_or(false),

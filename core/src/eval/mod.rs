@@ -369,12 +369,12 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
             && let Some(haystack) = self.attribute_text(haystack)
         {
             self.charge(2 + haystack.len() / 64)?;
-            return Ok(!haystack.is_empty() && haystack.contains(self.snapshot.text.get(*needle)));
+            return Ok(coerce::text_contains(haystack, self.snapshot.text.get(*needle)));
         }
         let needle = self.eval(needle)?;
         let haystack = self.eval(haystack)?;
         if let (View::Text(needle), View::Text(haystack)) = (self.view(&needle), self.view(&haystack)) {
-            let contains = !haystack.is_empty() && haystack.contains(needle);
+            let contains = coerce::text_contains(haystack, needle);
             self.charge(haystack.len() / 64)?;
             return Ok(contains);
         }
