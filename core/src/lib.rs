@@ -61,7 +61,8 @@ pub use problem::{CompileError, Problem, Severity};
 pub use request::{Bindings, Request, RequestContext, TargetingKey};
 pub use route::RouteId;
 pub use settings::{
-    AttributeSource, ContextSettings, FlagHeader, Host, KeySource, Settings, SettingsError, Source,
+    AttributeSource, ContextSettings, EventStream, FlagHeader, Host, KeySource, OfrepSettings, Settings,
+    SettingsError, Source, StreamEndpoint, StreamKind, VisibleFlags,
 };
 pub use snapshot::{Snapshot, Variant};
 pub use value::{Attribute, Attributes, Context, Value};
