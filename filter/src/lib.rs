@@ -20,6 +20,7 @@ mod exchange;
 mod host;
 mod live;
 mod metrics;
+mod ofrep;
 mod plugin;
 mod request;
 mod root;

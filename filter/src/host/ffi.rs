@@ -109,10 +109,7 @@ pub(super) fn buffer(buffer: u32) -> Option<Vec<u8>> {
     returned(|data, size| unsafe { proxy_get_buffer_bytes(buffer, 0, usize::MAX, data, size) })
 }
 
-pub(super) fn send_local_response(status: u32, details: &str) {
-    // A header map without entries: a count of 0.
-    let headers = [0u8; 4];
-    let body = b"";
+pub(super) fn send_local_response(status: u32, headers: &[u8], body: &[u8], details: &str) {
     // SAFETY: see `log`. A gRPC status of -1 means none.
     unsafe {
         proxy_send_local_response(

@@ -5,6 +5,19 @@
 
 use std::ops::Range;
 
+/// A map as the proxy takes it.
+pub(super) fn serialize(headers: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut bytes = (headers.len() as u32).to_le_bytes().to_vec();
+    for (name, value) in headers {
+        bytes.extend((name.len() as u32).to_le_bytes());
+        bytes.extend((value.len() as u32).to_le_bytes());
+    }
+    for (name, value) in headers {
+        bytes.extend([name.as_bytes(), b"\0", value, b"\0"].concat());
+    }
+    bytes
+}
+
 /// Headers as the proxy gave them. Values are bytes and need not be text.
 #[derive(Debug, Default)]
 pub(crate) struct Headers {

@@ -25,6 +25,7 @@ pub(crate) enum Map {
 /// Which bytes are meant. The numbers are proxy-wasm's.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Buffer {
+    RequestBody = 0,
     CalloutBody = 4,
     PluginConfiguration = 7,
 }
@@ -76,7 +77,12 @@ pub(crate) fn buffer(buffer: Buffer) -> Vec<u8> {
 
 /// Answers the request with `status` and nothing else; `details` goes to the access log.
 pub(crate) fn respond(status: u16, details: &str) {
-    ffi::send_local_response(u32::from(status), details);
+    answer(status, &[], b"", details);
+}
+
+/// Answers the request with headers and a body; `details` goes to the access log.
+pub(crate) fn answer(status: u16, headers: &[(&str, &[u8])], body: &[u8], details: &str) {
+    ffi::send_local_response(u32::from(status), &headers::serialize(headers), body, details);
 }
 
 /// Makes the proxy choose its route again, by the headers as they are now.
