@@ -11,8 +11,6 @@ mod etag;
 mod evaluation;
 mod overlay;
 mod service;
-#[cfg(test)]
-mod tests;
 
 pub use answer::Answer;
 pub use endpoint::Endpoint;
