@@ -105,8 +105,7 @@ impl Call {
 
     fn send(&self, live: &Live, answer: &Answer) {
         live.ofrep_requests.count(&self.endpoint, answer.status);
-        let headers: Vec<_> =
-            answer.headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+        let headers: Vec<_> = answer.headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
         host::answer(answer.status, &headers, answer.body.as_bytes(), "turquoise_ofrep");
     }
 }

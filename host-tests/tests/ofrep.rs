@@ -106,7 +106,8 @@ fn an_answer_makes_no_cookie_and_counts_for_no_route() {
 
 /// The tag of an answer to all flags.
 fn tag(running: &Running, context: &Value, headers: &[(&str, &str)]) -> String {
-    let request = headers.iter().fold(post(ALL, context), |request, (name, value)| request.header(name, value));
+    let request =
+        headers.iter().fold(post(ALL, context), |request, (name, value)| request.header(name, value));
     running.request(request).outcome().response_header("etag").expect("an etag")
 }
 
@@ -119,7 +120,8 @@ fn a_known_answer_is_not_sent_again() {
         let request = post(ALL, context).header("if-none-match", known).header("origin", "https://a.example");
         running.request(request).outcome()
     };
-    for known in [&tag, &format!("W/{tag}"), &format!("\"x\", {tag}"), &tag.trim_matches('"').to_owned(), "*"] {
+    for known in [&tag, &format!("W/{tag}"), &format!("\"x\", {tag}"), &tag.trim_matches('"').to_owned(), "*"]
+    {
         let outcome = again(known, &context);
         assert_eq!(outcome.status(), 304, "{known}");
         assert_eq!(outcome.response_header("etag").as_ref(), Some(&tag));

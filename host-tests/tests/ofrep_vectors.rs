@@ -84,7 +84,8 @@ fn check(name: &str, running: &Running, asked: Request, expect: &Expected) {
         assert_eq!(&outcome.response_header(header), value, "{name}: {header}");
     }
     assert!(!expect.empty || body.is_empty(), "{name}: {body}");
-    let json = || serde_json::from_str::<Value>(&body).unwrap_or_else(|error| panic!("{name}: {body}: {error}"));
+    let json =
+        || serde_json::from_str::<Value>(&body).unwrap_or_else(|error| panic!("{name}: {body}: {error}"));
     if let Some(expected) = &expect.body {
         assert_eq!(&json(), expected, "{name}");
     }

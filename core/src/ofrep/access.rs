@@ -10,7 +10,8 @@ use crate::settings::OfrepSettings;
 const METHODS: &str = "OPTIONS, POST";
 
 /// What scripts of other origins may send: what OFREP's clients do, and what tracing adds to every request.
-const REQUEST_HEADERS: &str = "authorization, content-type, if-none-match, x-api-key, traceparent, tracestate";
+const REQUEST_HEADERS: &str =
+    "authorization, content-type, if-none-match, x-api-key, traceparent, tracestate";
 
 /// How long a browser may keep a preflight's answer; more than two hours no browser does.
 const PREFLIGHT_SECONDS: &str = "7200";
@@ -35,7 +36,10 @@ impl OfrepSettings {
         }
         let media_type = request.header(b"content-type");
         if !media_type.is_none_or(is_json) {
-            return Some(Answer::refused(415, "the body must be JSON: send `content-type: application/json`"));
+            return Some(Answer::refused(
+                415,
+                "the body must be JSON: send `content-type: application/json`",
+            ));
         }
         None
     }
@@ -153,7 +157,8 @@ mod tests {
         for json in ["application/json", "Application/JSON; charset=utf-8", "application/vnd.x+json"] {
             assert!(is_json(json.as_bytes()), "{json}");
         }
-        for other in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "", "text/json"] {
+        for other in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "", "text/json"]
+        {
             assert!(!is_json(other.as_bytes()), "{other}");
         }
     }

@@ -86,7 +86,8 @@ mod tests {
 
     #[test]
     fn only_the_two_paths_are_the_protocols() {
-        for path in ["/ofrep/v1/evaluate/flags", "/ofrep/v1/evaluate/flags/", "/ofrep/v1/evaluate/flags?a=b"] {
+        for path in ["/ofrep/v1/evaluate/flags", "/ofrep/v1/evaluate/flags/", "/ofrep/v1/evaluate/flags?a=b"]
+        {
             assert_eq!(Endpoint::of(path.as_bytes()), Some(Endpoint::Flags), "{path}");
         }
         for path in ["/", "/ofrep/v1/evaluate/flagsx", "/ofrep/v1/stream", "/OFREP/v1/evaluate/flags", ""] {

@@ -27,8 +27,9 @@ impl Overlay {
     pub(super) fn new(snapshot: &Snapshot, settings: &ContextSettings) -> Self {
         let (reads_anything, mut reads) = (snapshot.reads_anything(), Vec::new());
         reads.extend(snapshot.attributes());
-        let is_read =
-            |name: &String| reads_anything || reads.iter().any(|path| lies_in(path, name) || lies_in(name, path));
+        let is_read = |name: &String| {
+            reads_anything || reads.iter().any(|path| lies_in(path, name) || lies_in(name, path))
+        };
         let names = settings.attributes.keys().filter(|name| *name != TARGETING_KEY && is_read(name));
         let (requested, configured) = names.cloned().partition(|name: &String| name.starts_with(REQUEST));
         let mut overlay = Self { configured, requested };

@@ -100,7 +100,8 @@ impl Service {
             Err(answer) => return answer,
         };
         // What nobody may see answers exactly as what is not there.
-        let key_of_visible = Some(key).filter(|key| snapshot.flag(key).is_none_or(|flag| self.is_visible(flag)));
+        let key_of_visible =
+            Some(key).filter(|key| snapshot.flag(key).is_none_or(|flag| self.is_visible(flag)));
         let evaluation = match key_of_visible {
             Some(key) => snapshot.evaluate(key, &context, asked.now, scratch),
             None => crate::Evaluation {

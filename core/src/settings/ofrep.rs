@@ -113,7 +113,10 @@ fn tokens<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Strin
         return Err(D::Error::custom(message));
     }
     // What is wrong with a token is said without the token, since the message is logged.
-    match tokens.iter().position(|token| token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic())) {
+    match tokens
+        .iter()
+        .position(|token| token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()))
+    {
         Some(index) => Err(D::Error::custom(format!(
             "token {} is empty or holds a character that is not printable ASCII, or a space",
             index + 1
@@ -159,7 +162,9 @@ fn streams<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<EventStream
     for EventStream { url, endpoint, .. } in &streams {
         match (url, endpoint) {
             (Some(url), None) if !url.contains("://") || !url.bytes().all(|byte| byte.is_ascii_graphic()) => {
-                return Err(D::Error::custom(format!("`{url}` is not a whole URL; for a path, use `endpoint`")));
+                return Err(D::Error::custom(format!(
+                    "`{url}` is not a whole URL; for a path, use `endpoint`"
+                )));
             }
             (None, Some(StreamEndpoint { origin: Some(origin), .. })) if !is_origin(origin) => {
                 return Err(not_an_origin(origin));
