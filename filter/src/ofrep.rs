@@ -36,7 +36,7 @@ pub(crate) fn begin(live: &Live, headers: Headers, is_whole: bool, scratch: &Ref
     };
     let call = Call { endpoint, headers, began: false };
     let request = ProxyRequest::new(&call.headers, live);
-    if let Some(answer) = Service::refuse(&live.settings.ofrep, &request) {
+    if let Some(answer) = Service::refuse(&live.settings.ofrep, &call.endpoint, &request) {
         call.send(live, &answer);
         return Begun::Answered;
     }
@@ -59,7 +59,7 @@ impl Call {
         self.began = true;
         if size > live.settings.ofrep.max_body_bytes as usize {
             let request = ProxyRequest::new(&self.headers, live);
-            self.send(live, &Service::too_long(&live.settings.ofrep, &request));
+            self.send(live, &Service::too_long(&live.settings.ofrep, &self.endpoint, &request));
             return None;
         }
         if !is_whole {

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use super::Answer;
+use super::{Answer, Endpoint};
 use crate::request::Request;
 use crate::settings::OfrepSettings;
 
@@ -18,12 +18,14 @@ const PREFLIGHT_SECONDS: &str = "7200";
 
 impl OfrepSettings {
     /// The answer to a request that is not to be evaluated, from its headers alone; `None` where its body decides.
-    pub(super) fn refusal<R: Request + ?Sized>(&self, request: &R) -> Option<Answer> {
+    pub(super) fn refusal<R: Request + ?Sized>(&self, endpoint: &Endpoint, request: &R) -> Option<Answer> {
         match request.method() {
             b"OPTIONS" => return Some(self.options(request)),
             b"POST" => {}
             _ => {
-                return Some(Answer::refused(405, "flags are evaluated by POST").with("allow", METHODS));
+                return Some(
+                    Answer::refused(endpoint, 405, "flags are evaluated by POST").with("allow", METHODS),
+                );
             }
         }
         if !self.admits(request) {
@@ -32,11 +34,12 @@ impl OfrepSettings {
         }
         let length = request.header(b"content-length").and_then(|length| str::from_utf8(length).ok());
         if length.is_some_and(|length| length.parse().is_ok_and(|length: u64| self.is_too_long(length))) {
-            return Some(self.too_long());
+            return Some(self.too_long(endpoint));
         }
         let media_type = request.header(b"content-type");
         if !media_type.is_none_or(is_json) {
             return Some(Answer::refused(
+                endpoint,
                 415,
                 "the body must be JSON: send `content-type: application/json`",
             ));
@@ -48,8 +51,8 @@ impl OfrepSettings {
         bytes > u64::from(self.max_body_bytes)
     }
 
-    pub(super) fn too_long(&self) -> Answer {
-        Answer::refused(413, &format!("the body is longer than {} bytes", self.max_body_bytes))
+    pub(super) fn too_long(&self, endpoint: &Endpoint) -> Answer {
+        Answer::refused(endpoint, 413, &format!("the body is longer than {} bytes", self.max_body_bytes))
     }
 
     /// A preflight, or a mere question for the methods. A preflight carries no token.

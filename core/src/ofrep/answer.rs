@@ -24,12 +24,9 @@ impl Answer {
         Self { status, headers: vec![("content-type", "application/json".to_owned())], body }
     }
 
-    /// A request that the protocol has no error code for.
-    pub(super) fn refused(status: u16, details: &str) -> Self {
-        let mut body = "{\"errorDetails\":".to_owned();
-        write_string(&mut body, details);
-        body.push('}');
-        Self::json(status, body)
+    /// A request that is not evaluated for reasons of HTTP. Clients read an error code from every error's body.
+    pub(super) fn refused(endpoint: &Endpoint, status: u16, details: &str) -> Self {
+        Self { status, ..Self::failed(endpoint, "GENERAL", details) }
     }
 
     /// A request that cannot be evaluated, by the protocol's error code.

@@ -62,13 +62,21 @@ impl Service {
     }
 
     /// The answer to a request that its headers decide alone; `None` where the body is needed.
-    pub fn refuse<R: Request + ?Sized>(settings: &OfrepSettings, request: &R) -> Option<Answer> {
-        settings.refusal(request).map(|answer| settings.expose(request, answer))
+    pub fn refuse<R: Request + ?Sized>(
+        settings: &OfrepSettings,
+        endpoint: &Endpoint,
+        request: &R,
+    ) -> Option<Answer> {
+        settings.refusal(endpoint, request).map(|answer| settings.expose(request, answer))
     }
 
     /// The answer to a body that is longer than allowed.
-    pub fn too_long<R: Request + ?Sized>(settings: &OfrepSettings, request: &R) -> Answer {
-        settings.expose(request, settings.too_long())
+    pub fn too_long<R: Request + ?Sized>(
+        settings: &OfrepSettings,
+        endpoint: &Endpoint,
+        request: &R,
+    ) -> Answer {
+        settings.expose(request, settings.too_long(endpoint))
     }
 
     /// The answer to a request that was not refused, with its whole body.
@@ -80,7 +88,7 @@ impl Service {
     ) -> Answer {
         let settings = &asked.settings.ofrep;
         let answer = match asked.endpoint {
-            _ if settings.is_too_long(body.len() as u64) => settings.too_long(),
+            _ if settings.is_too_long(body.len() as u64) => settings.too_long(asked.endpoint),
             Endpoint::Flag(key) => self.one(asked, key, body, scratch),
             Endpoint::Flags => self.all(asked, body, scratch),
         };
