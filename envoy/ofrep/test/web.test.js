@@ -83,6 +83,7 @@ async function show(options) {
   return {
     greeting: of(client.getStringDetails("greeting", "default")),
     special: of(client.getBooleanDetails("special", true)),
+    retired: of(client.getBooleanDetails("retired", true)),
     limit: of(client.getNumberDetails("limit", 7)),
   };
 }
@@ -103,6 +104,7 @@ test("a page sees the flags for clients, and cannot claim what the proxy knows",
   const { page, seen } = await open({ changeDetection: "none" });
   assert.deepEqual(seen.greeting.slice(0, 2), ["Hello.", "STATIC"]);
   assert.deepEqual(seen.special.slice(0, 2), [false, "DEFAULT"]);
+  assert.deepEqual(seen.retired.slice(0, 2), [true, "DISABLED"]);
   assert.deepEqual(seen.limit, [7, "ERROR", "FLAG_NOT_FOUND"]);
   await page.close();
 });
