@@ -68,7 +68,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if let Some(request) = request {
         let mut request = GivenRequest::parse(request)?;
         let settings = input::settings(config.as_deref())?;
-        let options = CompileOptions { upstreams: settings.upstreams.as_deref() };
+        let options =
+            CompileOptions { upstreams: settings.upstreams.as_deref(), ..CompileOptions::default() };
         let snapshot = Source::read(document)?.compile(options)?;
         request.strip(&settings);
         let explanation = snapshot.explain_request(&request, &settings.context, NEW_CLIENT, now);

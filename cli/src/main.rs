@@ -9,9 +9,12 @@ mod eval;
 mod explain;
 mod failure;
 mod input;
+mod key;
+mod keygen;
 mod report;
 mod schema;
 mod serve;
+mod sign;
 mod time;
 mod validate;
 
@@ -21,7 +24,7 @@ use clap::{Parser, Subcommand};
 
 use failure::Failure;
 
-/// Blue/Green routing and feature flags: check a document, ask it, serve it
+/// Blue/Green routing and feature flags: check a document, ask it, sign it, serve it
 #[derive(Debug, Parser)]
 #[command(name = "turquoise", version, after_help = EXIT_CODES, arg_required_else_help = true, max_term_width = 100)]
 struct Cli {
@@ -41,6 +44,8 @@ enum Command {
     Eval(eval::Arguments),
     Decide(decide::Arguments),
     Explain(explain::Arguments),
+    Keygen(keygen::Arguments),
+    Sign(sign::Arguments),
     Serve(serve::Arguments),
     Schema(schema::Arguments),
 }
@@ -52,6 +57,8 @@ fn main() -> ExitCode {
         Command::Decide(arguments) => decide::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Schema(schema::Arguments {}) => schema::run(),
+        Command::Keygen(arguments) => keygen::run(&arguments),
+        Command::Sign(arguments) => sign::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
     };
     result.unwrap_or_else(Failure::report)

@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut out = Output::default();
     let settings = config.as_ref().and_then(|config| out.settings(config));
     let upstreams = settings.as_ref().and_then(|settings| settings.upstreams.as_deref());
-    let options = CompileOptions { upstreams };
+    let options = CompileOptions { upstreams, ..CompileOptions::default() };
     if let (Some(config), Some(inlined)) = (&config, settings.as_ref().and_then(|s| s.document.as_ref())) {
         let name = format!("{} (the document in it)", config.name);
         out.document(&name, inlined.get().as_bytes(), options);

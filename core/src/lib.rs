@@ -48,7 +48,7 @@ mod snapshot;
 mod text;
 mod value;
 
-pub use compile::{CompileOptions, portability};
+pub use compile::{Compilation, CompileOptions, portability};
 pub use decision::Decision;
 pub use eval::{Scratch, Timestamp};
 pub use explain::{

@@ -48,20 +48,27 @@ impl Arena {
 #[derive(Debug, Default)]
 pub(crate) struct Interner {
     arena: Arena,
-    known: HashTable<Text>,
+    /// With half of the hash of each, so that growing looks at no text.
+    known: HashTable<(u32, Text)>,
+}
+
+/// A hash of 64 bits from half of one; tables take their places from its low bits and their tags from its high ones.
+fn whole(half: u32) -> u64 {
+    u64::from(half) << 32 | u64::from(half)
 }
 
 impl Interner {
     /// The one `Text` that stands for `value`. Documents are limited to far less than 4 GiB, so positions fit.
     pub(crate) fn intern(&mut self, value: &str) -> Text {
         let arena = &mut self.arena;
-        let hash = xxh3_64(value.as_bytes());
-        if let Some(text) = self.known.find(hash, |text| arena.get(*text) == value) {
+        let half = xxh3_64(value.as_bytes()) as u32;
+        let known = self.known.find(whole(half), |(known, text)| *known == half && arena.is(*text, value));
+        if let Some((_, text)) = known {
             return *text;
         }
         let text = Text { start: arena.bytes.len() as u32, len: value.len() as u32 };
         arena.bytes.push_str(value);
-        self.known.insert_unique(hash, text, |text| xxh3_64(arena.get(*text).as_bytes()));
+        self.known.insert_unique(whole(half), (half, text), |(half, _)| whole(*half));
         text
     }
 

@@ -18,6 +18,7 @@
 mod anonymous;
 mod exchange;
 mod host;
+mod job;
 mod live;
 mod metrics;
 mod ofrep;

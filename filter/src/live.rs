@@ -4,8 +4,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use turquoise_core::ofrep::Service;
-use turquoise_core::{Bindings, CompileError, CompileOptions, FlagId, Settings, Snapshot};
+use turquoise_core::{Bindings, CompileError, FlagId, Settings, Snapshot};
 
+use crate::job::options;
 use crate::metrics::{OfrepRequests, Requests};
 use crate::request::property_names;
 
@@ -27,8 +28,8 @@ pub(crate) struct Live {
 impl Live {
     /// Compiles a document under the rules of the configuration.
     pub(crate) fn compile(settings: &Rc<Settings>, document: &[u8]) -> Result<Self, CompileError> {
-        let options = CompileOptions { upstreams: settings.upstreams.as_deref() };
-        Snapshot::compile_with(document, options).map(|snapshot| Self::new(settings, snapshot))
+        Snapshot::compile_with(document, options(settings, document.len()))
+            .map(|snapshot| Self::new(settings, snapshot))
     }
 
     /// What is in force while there is no document: no routes, no flags, every request goes its own way.
@@ -36,7 +37,7 @@ impl Live {
         Self::new(settings, Snapshot::default())
     }
 
-    fn new(settings: &Rc<Settings>, snapshot: Snapshot) -> Self {
+    pub(crate) fn new(settings: &Rc<Settings>, snapshot: Snapshot) -> Self {
         let exposed = settings.flag_header.iter().flat_map(|header| &header.flags);
         Self {
             bindings: Bindings::new(&snapshot, &settings.context),

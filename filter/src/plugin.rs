@@ -1,15 +1,18 @@
 //! One plugin configuration at work: the document in force, and how a newer one takes its place.
 //!
 //! One VM of the proxy leads: it asks the source, compiles what comes, and makes it known in shared data. The others are
-//! woken by their queues, or look at their next tick, and compile it in turn. Who leads hardly matters: when the leader
-//! is gone, its lease ends and another VM takes it.
+//! woken by their queues, or look at their next tick, and compile it in turn, in slices between which they serve
+//! requests. A VM that serves none leads by preference: Envoy has one on its main thread. When the leader is gone, its
+//! lease ends and another VM takes it.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use turquoise_core::{CompileError, Settings, Severity, fingerprint};
+use turquoise_core::{CompileError, Settings, Severity, Snapshot, fingerprint};
 
 use crate::host::{self, LogLevel};
+use crate::job::{Job, Progress};
 use crate::live::Live;
 use crate::metrics::{DocumentMetrics, FetchResult};
 use crate::shared::{Meta, Shared};
@@ -25,18 +28,23 @@ const FIRST_TICK: Duration = Duration::from_millis(10);
 /// The longest time between two ticks: leases are renewed and looked at then.
 const LONGEST_TICK: Duration = Duration::from_secs(1);
 
+/// How soon a slice follows the one before.
+const PAUSE: Duration = Duration::from_millis(4);
+
 /// How often a member says that it is still there, in milliseconds.
 const REJOIN_MILLISECONDS: u64 = 20_000;
 
 /// A configuration that was accepted.
 pub(crate) struct Plugin {
     settings: Rc<Settings>,
-    pub(crate) live: Rc<Live>,
+    live: Rc<Live>,
     metrics: DocumentMetrics,
     /// Where its documents come from, if it fetches any.
     feed: Option<Feed>,
     /// What was last logged as wrong, so that it is said once and not at every poll.
     trouble: Option<String>,
+    /// Whether a request ever came to this VM.
+    serves: Cell<bool>,
 }
 
 /// A VM's part in fetching.
@@ -49,6 +57,10 @@ struct Feed {
     /// The queue by which others wake this VM.
     queue: Option<u32>,
     started: bool,
+    /// When leases and the like were last looked after, in milliseconds.
+    looked: u64,
+    /// The document that is being compiled.
+    job: Option<Job>,
     /// When the VM last said that it is there, in milliseconds.
     joined: u64,
     /// Since when the rules in force are unconfirmed, if the source never confirmed any: when the plugin started.
@@ -84,16 +96,28 @@ impl Plugin {
                 leads: false,
                 queue: None,
                 started: false,
+                looked: 0,
+                job: None,
                 joined: 0,
                 since: host::now(),
                 refused: false,
                 declined: None,
             }
         });
-        let mut plugin =
-            Self { live: Rc::new(live), metrics: DocumentMetrics::new(), feed, trouble: None, settings };
+        let mut plugin = Self {
+            live: Rc::new(live),
+            metrics: DocumentMetrics::new(),
+            feed,
+            trouble: None,
+            settings,
+            serves: Cell::new(false),
+        };
         plugin.metrics.generation(plugin.generation());
         plugin.follow();
+        // A VM that starts serves nothing yet, and its first request shall find the rules.
+        while plugin.has_work() {
+            plugin.work();
+        }
         Ok(plugin)
     }
 
@@ -103,29 +127,53 @@ impl Plugin {
         shared.map_or(u64::from(self.settings.document.is_some()), |meta| meta.generation)
     }
 
+    /// A request came: what it goes by.
+    pub(crate) fn serve(&self) -> Rc<Live> {
+        self.serves.set(true);
+        Rc::clone(&self.live)
+    }
+
     pub(crate) fn tick(&mut self) {
+        self.work();
         let (Some(source), Some(feed)) = (&self.settings.source, &mut self.feed) else { return };
         let now = host::now();
+        let period = source.interval.min(LONGEST_TICK);
         if !feed.started {
             feed.started = true;
-            host::set_tick_period(source.interval.min(LONGEST_TICK));
+            host::set_tick_period(period);
             feed.queue = host::register_queue(&format!("turquoise.{:016x}", feed.me));
+        } else if feed.job.is_some() && u128::from(now.abs_diff(feed.looked)) < period.as_millis() {
+            // The tick was for the job.
+            return;
         }
-        if let Some(queue) = feed.queue
-            && now.saturating_sub(feed.joined) >= REJOIN_MILLISECONDS
-        {
-            feed.shared.join(queue, now);
-            feed.joined = now;
+        feed.looked = now;
+        if let Some(queue) = feed.queue {
+            if now.saturating_sub(feed.joined) >= REJOIN_MILLISECONDS {
+                feed.shared.join(queue, now);
+                feed.joined = now;
+            }
+            if !self.serves.get() {
+                feed.shared.offer(feed.me, queue, now);
+            }
         }
+        self.elect(now);
+        self.follow();
+        self.align();
+        self.poll(now);
+    }
+
+    /// Finds out whether this VM leads.
+    fn elect(&mut self, now: u64) {
+        let Some(feed) = &mut self.feed else { return };
         let led = std::mem::replace(&mut feed.leads, feed.shared.lead(feed.me, now));
+        if feed.leads && self.serves.get() && feed.job.is_none() {
+            feed.leads = !feed.shared.hand_over(feed.me, now);
+        }
         match (led, feed.leads) {
             (true, false) => feed.poller.abandon(),
             (false, true) => feed.poller.forget(),
             _ => {}
         }
-        self.follow();
-        self.align();
-        self.poll(now);
     }
 
     /// Asks about the document that the proxy has, and no other: a 304 would otherwise confirm what it does not speak
@@ -145,16 +193,25 @@ impl Plugin {
         }
     }
 
-    /// Another VM says that there is something new.
+    /// Another VM says that there is something new, or that this one shall lead.
     pub(crate) fn woken(&mut self, queue: u32) {
         host::drain(queue);
+        let Some(feed) = &self.feed else { return };
+        let (me, led) = (feed.me, feed.leads);
         self.follow();
+        if !led && self.feed.as_ref().is_some_and(|feed| feed.shared.holder() == Some(me)) {
+            let now = host::now();
+            self.elect(now);
+            self.align();
+            self.poll(now);
+        }
     }
 
     /// Who leads asks the source.
     fn poll(&mut self, now: u64) {
         let (Some(source), Some(feed)) = (&self.settings.source, &mut self.feed) else { return };
-        if !feed.leads {
+        // What came last is first brought into force.
+        if !feed.leads || feed.job.is_some() {
             return;
         }
         let confirmed = feed.shared.meta().map_or(feed.since, |meta| meta.confirmed);
@@ -164,18 +221,43 @@ impl Plugin {
         }
     }
 
-    /// Takes over the document that the proxy has, if this VM has another one.
+    /// Begins to take over the document that the proxy has, if this VM has another one.
     fn follow(&mut self) {
         let Some(feed) = &mut self.feed else { return };
         let Some(meta) = feed.shared.meta() else { return };
-        if meta.fingerprint == self.live.snapshot.fingerprint() || feed.declined == Some(meta.fingerprint) {
+        let known = meta.fingerprint == self.live.snapshot.fingerprint();
+        if known || feed.declined == Some(meta.fingerprint) || feed.job.is_some() {
             return;
         }
-        let Some(document) = feed.shared.document(&meta) else { return };
-        match Live::compile(&self.settings, &document) {
-            Ok(live) => self.swap(live, meta.generation),
-            Err(error) => {
-                feed.declined = Some(meta.fingerprint);
+        feed.job = Some(Job::of_shared(meta));
+        self.work();
+    }
+
+    fn has_work(&self) -> bool {
+        self.feed.as_ref().is_some_and(|feed| feed.job.is_some())
+    }
+
+    /// Goes on with the document that is being compiled, if there is one.
+    fn work(&mut self) {
+        let (Some(source), Some(feed)) = (&self.settings.source, &mut self.feed) else { return };
+        let Some(job) = &mut feed.job else { return };
+        let progress = job.slice(&feed.shared, &self.settings);
+        if let Progress::UnderWay = progress {
+            return host::set_tick_period(PAUSE);
+        }
+        let period = if feed.started { source.interval.min(LONGEST_TICK) } else { FIRST_TICK };
+        host::set_tick_period(period);
+        let (Some(job), Progress::Over(result)) = (feed.job.take(), progress) else { return };
+        match (*result, job.is_new) {
+            (Ok(snapshot), true) => self.publish(snapshot, &job.meta),
+            (Ok(snapshot), false) => {
+                self.swap(snapshot, job.meta.generation);
+                // Perhaps there is a newer one by now.
+                self.follow();
+            }
+            (Err(error), true) => self.refuse(&error),
+            (Err(error), false) => {
+                feed.declined = Some(job.meta.fingerprint);
                 self.complain(format!(
                     "the document that this proxy has was refused under this configuration: {}",
                     list(&error)
@@ -184,8 +266,8 @@ impl Plugin {
         }
     }
 
-    fn swap(&mut self, live: Live, generation: u64) {
-        self.live = Rc::new(live);
+    fn swap(&mut self, snapshot: Snapshot, generation: u64) {
+        self.live = Rc::new(Live::new(&self.settings, snapshot));
         self.metrics.swapped(generation);
     }
 
@@ -196,16 +278,16 @@ impl Plugin {
             Answer::Unknown => return,
             Answer::NotModified => self.not_modified(now),
             Answer::Failed(reason) => self.failed(&reason),
-            Answer::Document(document, etag) => self.received(&document, etag, now),
+            Answer::Document(document, etag) => self.received(document, etag, now),
         }
         // With long polling, the next question follows at once.
         self.poll(now);
     }
 
-    fn received(&mut self, document: &[u8], etag: Option<String>, now: u64) {
+    fn received(&mut self, document: Vec<u8>, etag: Option<String>, now: u64) {
         let Some(feed) = &mut self.feed else { return };
         let known = feed.shared.meta();
-        let new = fingerprint(document);
+        let new = fingerprint(&document);
         feed.poller.remember(etag.clone(), new);
         if known.as_ref().is_some_and(|meta| meta.fingerprint == new)
             && self.live.snapshot.fingerprint() == new
@@ -213,32 +295,52 @@ impl Plugin {
             feed.refused = false;
             return self.not_modified(now);
         }
-        match Live::compile(&self.settings, document) {
-            Ok(live) => {
-                feed.refused = false;
-                // Compiling takes time, in which the lease may have ended: who has it now has asked, too.
-                feed.leads = feed.shared.lead(feed.me, host::now());
-                if !feed.leads {
-                    return feed.poller.abandon();
-                }
-                log_problems(&live);
-                let inlined = u64::from(self.settings.document.is_some());
-                let generation = known.map_or(inlined, |meta| meta.generation).saturating_add(1);
-                feed.shared.publish(document, &Meta { generation, fingerprint: new, confirmed: now, etag });
-                feed.shared.wake_others(feed.queue);
-                self.metrics.fetched(FetchResult::Updated);
-                self.swap(live, generation);
-                self.recovered();
-            }
-            Err(error) => {
-                feed.refused = true;
-                self.metrics.fetched(FetchResult::Refused);
-                self.complain(format!(
-                    "the document was refused, the one before stays in force: {}; `turquoise validate` shows more",
-                    list(&error)
-                ));
-            }
+        feed.leads = feed.shared.lead(feed.me, now);
+        if !feed.leads {
+            return feed.poller.abandon();
         }
+        let inlined = u64::from(self.settings.document.is_some());
+        let generation = known.map_or(inlined, |meta| meta.generation).saturating_add(1);
+        let meta = Meta { generation, fingerprint: new, confirmed: now, length: document.len(), etag };
+        feed.shared.put(&document, &meta);
+        match Job::of_source(document, meta, &self.settings) {
+            Ok(job) => {
+                feed.job = Some(job);
+                self.work();
+            }
+            Err(error) => self.refuse(&error),
+        }
+    }
+
+    /// Brings a document that the source sent into force, here and in all other VMs.
+    fn publish(&mut self, snapshot: Snapshot, meta: &Meta) {
+        let Some(feed) = &mut self.feed else { return };
+        feed.refused = false;
+        // Compiling takes time, in which the lease may have ended: who has it now has asked, too.
+        feed.leads = feed.shared.lead(feed.me, host::now());
+        if !feed.leads {
+            return feed.poller.abandon();
+        }
+        feed.shared.set_meta(meta);
+        feed.shared.wake_others(feed.queue);
+        self.metrics.fetched(FetchResult::Updated);
+        self.swap(snapshot, meta.generation);
+        log_problems(&self.live);
+        self.recovered();
+        // With long polling, the next question follows at once.
+        self.poll(host::now());
+    }
+
+    fn refuse(&mut self, error: &CompileError) {
+        if let Some(feed) = &mut self.feed {
+            feed.refused = true;
+        }
+        self.metrics.fetched(FetchResult::Refused);
+        self.complain(format!(
+            "the document was refused, the one before stays in force: {}; `turquoise validate` shows more",
+            list(error)
+        ));
+        self.poll(host::now());
     }
 
     fn not_modified(&mut self, now: u64) {
@@ -277,11 +379,11 @@ impl Plugin {
 
     /// The configuration is drained: another one, or another VM, shall lead.
     pub(crate) fn done(&mut self) {
-        if let Some(feed) = &mut self.feed
-            && feed.leads
-        {
-            feed.leads = false;
-            feed.shared.resign(feed.me);
+        if let Some(feed) = &mut self.feed {
+            feed.job = None;
+            if std::mem::take(&mut feed.leads) {
+                feed.shared.resign(feed.me);
+            }
         }
     }
 }

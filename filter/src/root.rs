@@ -63,7 +63,7 @@ impl RootContext for Root {
     fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
         // The SDK panics on None, and a proxy sends no request to a plugin that it was refused.
         let live = match &self.plugin {
-            Some(plugin) => Rc::clone(&plugin.live),
+            Some(plugin) => plugin.serve(),
             None => Rc::new(Live::without_document(&Rc::default())),
         };
         Some(Box::new(Exchange::new(live, Rc::clone(&self.scratch))))

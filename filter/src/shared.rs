@@ -14,6 +14,10 @@ const MEMBER_MILLISECONDS: u64 = 60_000;
 /// How often a change is tried against others before it is left to them.
 const TRIES: usize = 10;
 
+/// Documents lie in shared data in pieces of so many bytes: reading a long one as a whole takes longer than a request
+/// should wait.
+const PIECE_BYTES: usize = 256 << 10;
+
 /// The keys of one source and one configuration.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -23,8 +27,10 @@ pub(crate) struct Shared {
     members: String,
     /// What is known of the document, for every configuration with the same source.
     meta: String,
-    /// The document itself.
+    /// The document itself, in pieces, in two places by turns: the one before can still be read.
     document: String,
+    /// A VM that has nothing else to do.
+    idle: String,
 }
 
 /// What is known of the document.
@@ -36,6 +42,8 @@ pub(crate) struct Meta {
     pub(crate) fingerprint: u64,
     /// When the source last confirmed it, in milliseconds since the epoch.
     pub(crate) confirmed: u64,
+    /// The document's bytes.
+    pub(crate) length: usize,
     pub(crate) etag: Option<String>,
 }
 
@@ -47,19 +55,25 @@ fn numbers(numbers: &[u64]) -> Vec<u8> {
     numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
 }
 
+/// Whether somebody who was seen then is still there: he says so every second.
+fn is_fresh(seen: u64, now: u64) -> bool {
+    seen.abs_diff(now) < LEASE_MILLISECONDS
+}
+
 impl Meta {
     fn parse(bytes: &[u8]) -> Option<Self> {
-        let etag = std::str::from_utf8(bytes.get(24..)?).ok()?;
+        let etag = std::str::from_utf8(bytes.get(32..)?).ok()?;
         Some(Self {
             generation: number(bytes, 0)?,
             fingerprint: number(bytes, 1)?,
             confirmed: number(bytes, 2)?,
+            length: usize::try_from(number(bytes, 3)?).ok()?,
             etag: Some(etag.to_owned()).filter(|etag| !etag.is_empty()),
         })
     }
 
     fn bytes(&self) -> Vec<u8> {
-        let mut bytes = numbers(&[self.generation, self.fingerprint, self.confirmed]);
+        let mut bytes = numbers(&[self.generation, self.fingerprint, self.confirmed, self.length as u64]);
         bytes.extend_from_slice(self.etag.as_deref().unwrap_or_default().as_bytes());
         bytes
     }
@@ -74,12 +88,16 @@ impl Shared {
             members: format!("turquoise.{configuration:016x}.members"),
             meta: format!("turquoise.{source:016x}.meta"),
             document: format!("turquoise.{source:016x}.document"),
+            idle: format!("turquoise.{configuration:016x}.idle"),
         };
         if host::shared_data(&shared.lease).0.is_none() {
             host::set_shared_data(&shared.lease, &numbers(&[0, 0]), 0);
         }
         if host::shared_data(&shared.members).0.is_none() {
             host::set_shared_data(&shared.members, &[], 0);
+        }
+        if host::shared_data(&shared.idle).0.is_none() {
+            host::set_shared_data(&shared.idle, &numbers(&[0, 0, 0]), 0);
         }
         shared
     }
@@ -101,12 +119,47 @@ impl Shared {
         }
     }
 
+    /// Who was last given the lease.
+    pub(crate) fn holder(&self) -> Option<u64> {
+        number(&host::shared_data(&self.lease).0?, 0)
+    }
+
     /// Gives the lease back, so that the others need not wait for its end.
     pub(crate) fn resign(&self, me: u64) {
         let (lease, cas) = host::shared_data(&self.lease);
         if lease.and_then(|bytes| number(&bytes, 0)) == Some(me) {
             host::set_shared_data(&self.lease, &numbers(&[0, 0]), cas);
         }
+    }
+
+    /// Says that this VM serves no requests, and so is the one to lead: what it does makes none wait.
+    pub(crate) fn offer(&self, me: u64, queue: u32, now: u64) {
+        let (idle, cas) = host::shared_data(&self.idle);
+        let seen = idle.and_then(|bytes| Some((number(&bytes, 0)?, number(&bytes, 2)?)));
+        // One offer is enough; who made it renews it.
+        let taken = seen.is_some_and(|(other, seen)| other != me && is_fresh(seen, now));
+        if !taken {
+            host::set_shared_data(&self.idle, &numbers(&[me, u64::from(queue), now]), cas);
+        }
+    }
+
+    /// Hands the lease to a VM that serves no requests, if there is one and `me` has the lease. Whether it did.
+    pub(crate) fn hand_over(&self, me: u64, now: u64) -> bool {
+        let Some(idle) = host::shared_data(&self.idle).0 else { return false };
+        let offer = (number(&idle, 0), number(&idle, 1), number(&idle, 2));
+        let (Some(other), Some(queue), Some(seen)) = offer else { return false };
+        let (lease, cas) = host::shared_data(&self.lease);
+        if other == me || !is_fresh(seen, now) || lease.and_then(|bytes| number(&bytes, 0)) != Some(me) {
+            return false;
+        }
+        let until = now.saturating_add(LEASE_MILLISECONDS);
+        if !host::set_shared_data(&self.lease, &numbers(&[other, until]), cas) {
+            return false;
+        }
+        if let Ok(queue) = u32::try_from(queue) {
+            host::wake(queue);
+        }
+        true
     }
 
     /// Puts a queue among those to wake, and forgets members that have not been seen for long.
@@ -143,16 +196,28 @@ impl Shared {
         host::shared_data(&self.meta).0.and_then(|bytes| Meta::parse(&bytes))
     }
 
-    /// The document that `meta` speaks of; none while another one is being put there.
-    pub(crate) fn document(&self, meta: &Meta) -> Option<Vec<u8>> {
-        let document = host::shared_data(&self.document).0?;
-        (turquoise_core::fingerprint(&document) == meta.fingerprint).then_some(document)
+    /// A piece of the document that `meta` speaks of; none once another one is being put there.
+    pub(crate) fn piece(&self, meta: &Meta, index: usize) -> Option<Vec<u8>> {
+        let mut piece = host::shared_data(&self.piece_key(meta, index)).0?;
+        let fingerprint = number(&piece, 0)?;
+        piece.drain(..8);
+        (fingerprint == meta.fingerprint).then_some(piece)
     }
 
-    /// Makes a document known, the document first: whoever reads what is known of it can read it, too.
-    pub(crate) fn publish(&self, document: &[u8], meta: &Meta) {
-        self.overwrite(&self.document, document);
-        self.set_meta(meta);
+    /// Puts a document where its pieces can be read, once `meta` is made known.
+    pub(crate) fn put(&self, document: &[u8], meta: &Meta) {
+        // An empty one has a piece, too: that there is none would mean that it is gone.
+        let pieces = document.chunks(PIECE_BYTES).chain(document.is_empty().then_some(document));
+        for (index, piece) in pieces.enumerate() {
+            let mut value = Vec::with_capacity(8 + piece.len());
+            value.extend(meta.fingerprint.to_le_bytes());
+            value.extend_from_slice(piece);
+            self.overwrite(&self.piece_key(meta, index), &value);
+        }
+    }
+
+    fn piece_key(&self, meta: &Meta, index: usize) -> String {
+        format!("{}.{}.{index}", self.document, meta.generation % 2)
     }
 
     /// Changes what is known of the document.

@@ -24,7 +24,8 @@ impl Compiled {
     #[wasm_bindgen(constructor)]
     pub fn new(document: &str, config: &str) -> Result<Self, JsError> {
         let settings = Settings::parse(config.as_bytes())?;
-        let options = CompileOptions { upstreams: settings.upstreams.as_deref() };
+        let options =
+            CompileOptions { upstreams: settings.upstreams.as_deref(), ..CompileOptions::default() };
         let outcome = Snapshot::compile_with(document.as_bytes(), options);
         let bindings = outcome.as_ref().map(|snapshot| Bindings::new(snapshot, &settings.context));
         Ok(Self { bindings: bindings.unwrap_or_default(), outcome, settings })

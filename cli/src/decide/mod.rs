@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     input::one_stdin(&arguments.document, &[arguments.config.as_deref(), Some(&arguments.request)])?;
     let mut request = GivenRequest::parse(&arguments.request)?;
     let settings = input::settings(arguments.config.as_deref())?;
-    let options = CompileOptions { upstreams: settings.upstreams.as_deref() };
+    let options = CompileOptions { upstreams: settings.upstreams.as_deref(), ..CompileOptions::default() };
     let snapshot = Source::read(&arguments.document)?.compile(options)?;
     request.strip(&settings);
     let now = arguments.now.unwrap_or_else(time::now);

@@ -10,13 +10,13 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use axum::body::Bytes;
-use axum::http::HeaderValue;
-use turquoise_core::{CompileError, Snapshot};
+use turquoise_core::CompileError;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::published::Published;
 use crate::document::reason;
 use crate::failure::Failure;
+use crate::key::Keys;
 use crate::report;
 
 /// How often the file is looked at.
@@ -29,23 +29,37 @@ const FRESH: Duration = Duration::from_millis(100);
 /// How long a file must stay broken, or away, before that is worth a word: whoever writes in place empties it first.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// A document as it is served.
-#[derive(Debug)]
-pub(super) struct Published {
-    pub(super) body: Bytes,
-    /// A strong entity tag: the same for the same bytes, also after a restart.
-    pub(super) etag: HeaderValue,
-    /// The file and what is in it, for people.
-    pub(super) summary: String,
-}
-
 /// What a look at the file found out.
 #[derive(Debug)]
 pub(super) enum Event {
     /// Another document, and it compiles.
     Changed(Published),
-    /// Something that people should know; the last good document stays.
-    Complaint(String),
+    /// The file cannot be served as it is; the last good document stays.
+    Trouble(Trouble),
+    /// The file holds what is served again.
+    Recovered(String),
+}
+
+/// Something that is wrong with the file at present.
+#[derive(Clone, Debug)]
+pub(super) struct Trouble {
+    /// What was read, or nothing where nothing could be.
+    hash: Option<u128>,
+    since: Instant,
+    told: bool,
+    /// What is wrong, for people.
+    pub(super) complaint: String,
+}
+
+impl Trouble {
+    fn new(hash: Option<u128>, complaint: String) -> Self {
+        Self { hash, since: Instant::now(), told: false, complaint }
+    }
+
+    /// Whether the file could not even be read.
+    pub(super) fn is_unreadable(&self) -> bool {
+        self.hash.is_none()
+    }
 }
 
 /// What tells two versions of a file apart without reading it.
@@ -70,49 +84,43 @@ impl Stamp {
     }
 }
 
-/// Something that is wrong with the file at present.
-#[derive(Debug)]
-struct Trouble {
-    /// What was read, or nothing where nothing could be.
-    hash: Option<u128>,
-    since: Instant,
-    complaint: String,
-    told: bool,
-}
-
 /// Looks at one file again and again.
 #[derive(Debug)]
 pub(super) struct Watcher {
     path: PathBuf,
     /// As messages call the file.
     name: String,
+    keys: Keys,
     stamp: Option<Stamp>,
     /// The hash of the document that is served.
-    served: u128,
+    served: Option<u128>,
     trouble: Option<Trouble>,
 }
 
 impl Watcher {
-    /// Reads the file for the first time; then it must be there and compile.
-    pub(super) fn start(path: &Path) -> Result<(Self, Published), Failure> {
+    /// A watcher that has not looked yet.
+    pub(super) fn new(path: &Path, keys: Keys) -> Self {
         let name = path.display().to_string();
-        let cannot = |reason: String| Failure::Work(format!("cannot read `{name}`: {reason}"));
-        let metadata = fs::metadata(path).map_err(|error| cannot(reason(&error)))?;
-        if !metadata.is_file() {
-            return Err(cannot("it is not a file".to_owned()));
-        }
-        let bytes = fs::read(path).map_err(|error| cannot(reason(&error)))?;
-        let hash = xxh3_128(&bytes);
-        match publish(&name, bytes, hash) {
-            Ok(published) => {
-                let (path, stamp) = (path.to_owned(), Some(Stamp::of(&metadata)));
-                Ok((Self { path, name, stamp, served: hash, trouble: None }, published))
-            }
-            Err(error) => {
-                report::complain(&name, &error.problems);
-                Err(Failure::Work(format!("`{name}` does not compile, so there is nothing to serve")))
+        Self { path: path.to_owned(), name, keys, stamp: None, served: None, trouble: None }
+    }
+
+    /// Looks at the file for the first time, when it should be there and compile. The watcher can go on either way.
+    pub(super) fn first(&mut self) -> Result<Published, Failure> {
+        match self.poll() {
+            Some(Event::Changed(published)) => Ok(published),
+            _ => {
+                let complaint = self.trouble.as_mut().map(|trouble| {
+                    trouble.told = true;
+                    trouble.complaint.clone()
+                });
+                Err(Failure::Work(complaint.unwrap_or_default()))
             }
         }
+    }
+
+    /// What is wrong with the file, if that has been told.
+    pub(super) fn trouble(&self) -> Option<&Trouble> {
+        self.trouble.as_ref().filter(|trouble| trouble.told)
     }
 
     /// Looks at the file.
@@ -134,35 +142,34 @@ impl Watcher {
         };
         self.stamp = Some(stamp);
         let hash = xxh3_128(&bytes);
-        if hash == self.served {
+        if self.served == Some(hash) {
             return self.recovered();
         }
         if self.trouble.as_ref().is_some_and(|trouble| trouble.hash == Some(hash)) {
             return self.tell();
         }
-        match publish(&self.name, bytes, hash) {
+        match Published::new(&self.name, bytes, hash, &self.keys) {
             Ok(published) => {
-                (self.served, self.trouble) = (hash, None);
+                (self.served, self.trouble) = (Some(hash), None);
                 Some(Event::Changed(published))
             }
             Err(error) => {
-                let complaint = refusal(&self.name, &error);
-                self.suspect(Some(hash), complaint)
+                let complaint = self.refusal(&error);
+                self.suspect(Trouble::new(Some(hash), complaint))
             }
         }
     }
 
     fn unreadable(&mut self, reason: &str) -> Option<Event> {
-        if self.trouble.as_ref().is_some_and(|trouble| trouble.hash.is_none()) {
+        if self.trouble.as_ref().is_some_and(Trouble::is_unreadable) {
             return self.tell();
         }
-        let complaint =
-            format!("error: cannot read `{}`: {reason}; still serving the last good document", self.name);
-        self.suspect(None, complaint)
+        let complaint = format!("cannot read `{}`: {reason}; {}", self.name, self.meanwhile());
+        self.suspect(Trouble::new(None, complaint))
     }
 
-    fn suspect(&mut self, hash: Option<u128>, complaint: String) -> Option<Event> {
-        self.trouble = Some(Trouble { hash, since: Instant::now(), complaint, told: false });
+    fn suspect(&mut self, trouble: Trouble) -> Option<Event> {
+        self.trouble = Some(trouble);
         None
     }
 
@@ -173,13 +180,29 @@ impl Watcher {
             return None;
         }
         trouble.told = true;
-        Some(Event::Complaint(trouble.complaint.clone()))
+        Some(Event::Trouble(trouble.clone()))
     }
 
     /// The file holds what is served; worth a word if we complained.
     fn recovered(&mut self) -> Option<Event> {
         let told = self.trouble.take()?.told;
-        told.then(|| Event::Complaint(format!("`{}` holds the document that is served again", self.name)))
+        told.then(|| Event::Recovered(format!("`{}` holds the document that is served again", self.name)))
+    }
+
+    /// The problems as `validate` prints them, after the word that matters.
+    fn refusal(&self, error: &CompileError) -> String {
+        let mut text = format!("`{}` does not compile; {}", self.name, self.meanwhile());
+        for problem in &error.problems {
+            text.push_str(&format!("\n{}", report::Line { file: &self.name, problem }));
+        }
+        text
+    }
+
+    fn meanwhile(&self) -> &'static str {
+        match self.served {
+            Some(_) => "still serving the last good document",
+            None => "there is nothing to serve",
+        }
     }
 }
 
@@ -187,29 +210,4 @@ fn is_fresh(metadata: &Metadata) -> bool {
     let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
     // A time in the future tells nothing; the stamp alone must do.
     modified.elapsed().is_ok_and(|age| age < FRESH)
-}
-
-/// Makes bytes a document that can be served, if they compile.
-fn publish(name: &str, bytes: Vec<u8>, hash: u128) -> Result<Published, CompileError> {
-    let snapshot = Snapshot::compile(&bytes)?;
-    // Nothing of this refuses the document, but nobody else tells whoever just saved it.
-    report::complain(name, snapshot.problems());
-    let failing = match snapshot.failing_flags().count() {
-        0 => String::new(),
-        some => format!(", {} failing", report::count(some, "flag")),
-    };
-    let etag = format!("\"{hash:032x}\"");
-    let summary = format!("`{name}` ({}{failing}, etag {etag})", report::size(&snapshot));
-    // Hexadecimal in quotes is always a header's value.
-    let etag = HeaderValue::from_str(&etag).unwrap_or_else(|_| HeaderValue::from_static("\"\""));
-    Ok(Published { body: bytes.into(), etag, summary })
-}
-
-fn refusal(name: &str, error: &CompileError) -> String {
-    let mut text = String::new();
-    for problem in &error.problems {
-        text.push_str(&format!("{}\n", report::Line { file: name, problem }));
-    }
-    text.push_str(&format!("error: `{name}` does not compile; still serving the last good document"));
-    text
 }

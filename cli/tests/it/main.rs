@@ -9,5 +9,6 @@ mod flagd;
 mod run;
 mod schema;
 mod serve;
+mod sign;
 mod validate;
 mod vectors;

@@ -17,7 +17,7 @@ const MOST_COMPARED: usize = 100_000;
 /// A host pattern (none: every host), whether the path is exact, and the path.
 type Place<'t> = (Option<&'t str>, bool, &'t str);
 
-impl Compiler<'_> {
+impl Compiler {
     pub(super) fn covered(&mut self, routes: &[Option<Match>], path: &Path<'_>) {
         for (later, earlier) in find(&self.texts, routes) {
             let message = format!(

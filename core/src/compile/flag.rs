@@ -13,7 +13,7 @@ use crate::rule::Rules;
 /// The keys of a flag. flagd ignores others, so they are no errors.
 const KEYS: [&str; 6] = ["key", "state", "variants", "defaultVariant", "targeting", "metadata"];
 
-impl Compiler<'_> {
+impl Compiler {
     pub(super) fn flag(&mut self, key: &str, value: &Value, path: &Path<'_>) {
         self.supersede(key);
         let Value::Object(members) = value else {

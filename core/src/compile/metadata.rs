@@ -1,6 +1,5 @@
 //! Metadata: the flag set's lies under each flag's, and the flag's wins.
 
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::Compiler;
@@ -8,8 +7,8 @@ use crate::json::{Kind, Path};
 use crate::rule::FractionalVersion;
 use crate::text::Text;
 
-impl<'a> Compiler<'a> {
-    pub(super) fn set_metadata(&mut self, raw: &'a RawValue, path: &Path<'_>) {
+impl Compiler {
+    pub(super) fn set_metadata(&mut self, raw: &str, path: &Path<'_>) {
         let Some(value) = self.value(raw, path) else { return };
         let Some(metadata) = self.metadata_object(value, path) else { return };
         self.snapshot.version = match metadata.get("version") {

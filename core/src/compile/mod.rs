@@ -4,6 +4,7 @@
 //! that memory stays near what the snapshot itself needs. Problems are collected, not thrown: whoever fixes a document
 //! sees all of them at once.
 
+mod compilation;
 mod cover;
 mod flag;
 mod metadata;
@@ -12,7 +13,6 @@ mod prerequisite;
 mod route;
 mod rule;
 
-use std::borrow::Cow;
 use std::cell::Cell;
 
 use serde_json::value::RawValue;
@@ -27,6 +27,7 @@ use crate::snapshot::Snapshot;
 use crate::text::{Interner, Text};
 use crate::value::TARGETING_KEY;
 
+pub use compilation::Compilation;
 pub use portable::portability;
 
 /// The largest document, in bytes. Positions in it must fit 32 bits, and a proxy must have room for it.
@@ -40,6 +41,8 @@ const SECTIONS: [&str; 5] = ["$schema", "metadata", "$evaluators", "flags", "rou
 pub struct CompileOptions<'a> {
     /// All upstreams that its routes may choose; any, when `None`.
     pub upstreams: Option<&'a [String]>,
+    /// Leaves out the lines and columns of problems: they take another pass over the document, in one go.
+    pub without_positions: bool,
 }
 
 impl Snapshot {
@@ -58,10 +61,7 @@ impl Snapshot {
     /// # Errors
     /// As [`Snapshot::compile`], and when a route could choose an upstream that the options do not list.
     pub fn compile_with(document: &[u8], options: CompileOptions<'_>) -> Result<Self, CompileError> {
-        let text = text_of(document)?;
-        let mut compiler = Compiler::new(options);
-        compiler.document(root_of(text)?);
-        compiler.finish(text)
+        Compilation::new(document, options)?.finish()
     }
 
     /// The flags that fail alone: evaluating them gives `PARSE_ERROR`.
@@ -91,36 +91,44 @@ fn root_of(text: &str) -> Result<&RawValue, CompileError> {
 }
 
 /// A rule of `$evaluators`.
-struct Evaluator<'a> {
-    name: Cow<'a, str>,
+#[derive(Debug)]
+struct Evaluator {
+    name: String,
     rule: serde_json::Value,
     /// Whether a flag refers to it.
     used: Cell<bool>,
 }
 
 /// A snapshot in the making.
-struct Compiler<'a> {
-    options: CompileOptions<'a>,
+#[derive(Debug)]
+struct Compiler {
+    /// All upstreams that routes may choose; any, when `None`.
+    upstreams: Option<Vec<String>>,
     problems: Problems,
     texts: Interner,
-    evaluators: Vec<Evaluator<'a>>,
+    evaluators: Vec<Evaluator>,
     /// The flag set's metadata, which every flag inherits.
     metadata: serde_json::Map<String, serde_json::Value>,
     metadata_text: Text,
     fractional: FractionalVersion,
+    /// Some part could not be read; perhaps the document is no JSON at all.
+    doubtful: bool,
+    without_positions: bool,
     snapshot: Snapshot,
 }
 
-impl<'a> Compiler<'a> {
-    fn new(options: CompileOptions<'a>) -> Self {
+impl Compiler {
+    fn new(options: CompileOptions<'_>) -> Self {
         let mut compiler = Self {
-            options,
+            upstreams: options.upstreams.map(<[String]>::to_vec),
             problems: Problems::default(),
             texts: Interner::default(),
             evaluators: Vec::new(),
             metadata: serde_json::Map::new(),
             metadata_text: Text::default(),
             fractional: FractionalVersion::default(),
+            doubtful: false,
+            without_positions: options.without_positions,
             snapshot: Snapshot { rules: Rules::default(), ..Snapshot::default() },
         };
         compiler.metadata_text = compiler.texts.intern("");
@@ -129,91 +137,55 @@ impl<'a> Compiler<'a> {
         compiler
     }
 
-    fn document(&mut self, root: &'a RawValue) {
-        let path = Path::Root;
-        let members = match entries(root) {
-            Ok(Entries::Map(members)) => members,
-            Ok(_) => {
-                let kind = Kind::of_raw(root);
-                return self.problems.refuse(&path, format!("a document is an object, this is {kind}"));
-            }
-            Err(error) => return self.problems.refuse_within(&path, error.position, error.message),
-        };
-        let section = |name: &str| members.iter().rev().find(|(key, _)| key == name).map(|(_, raw)| *raw);
-        for (key, _) in members.iter().filter(|(key, _)| !SECTIONS.contains(&&**key)) {
-            if let Some(nearest) = names::nearest(key, SECTIONS) {
-                let message = format!("unknown key `{key}` is ignored; did you mean `{nearest}`?");
-                self.problems.warn(&path.key(key), message);
-            }
-        }
-        if let Some(raw) = section("metadata") {
-            self.set_metadata(raw, &path.key("metadata"));
-        }
-        if let Some(raw) = section("$evaluators") {
-            self.evaluators(raw, &path.key("$evaluators"));
-        }
-        match section("flags") {
-            Some(raw) => self.flags(raw, &path.key("flags")),
-            None => self.problems.refuse(&path, "`flags` is missing: an object with a flag for each key"),
-        }
-        self.unused_evaluators(&path.key("$evaluators"));
-        self.prerequisites(&path.key("flags"));
-        if let Some(raw) = section("routes") {
-            self.routes(raw, &path.key("routes"));
+    fn unknown_section(&mut self, key: &str) {
+        if !SECTIONS.contains(&key)
+            && let Some(nearest) = names::nearest(key, SECTIONS)
+        {
+            let message = format!("unknown key `{key}` is ignored; did you mean `{nearest}`?");
+            self.problems.warn(&Path::Root.key(key), message);
         }
     }
 
-    fn evaluators(&mut self, raw: &'a RawValue, path: &Path<'_>) {
+    fn evaluators(&mut self, raw: &RawValue, path: &Path<'_>) {
         match entries(raw) {
             Ok(Entries::Map(members)) => {
                 for (name, raw) in members {
-                    if let Some(value) = self.value(raw, &path.key(&name)) {
+                    if let Some(value) = self.value(raw.get(), &path.key(&name)) {
+                        let name = name.into_owned();
                         self.evaluators.push(Evaluator { name, rule: value, used: Cell::new(false) });
                     }
                 }
             }
             _ => {
-                let message = format!("must be an object of rules by name, this is {}", Kind::of_raw(raw));
+                let message =
+                    format!("must be an object of rules by name, this is {}", Kind::of_text(raw.get()));
                 self.problems.refuse(path, message);
             }
         }
     }
 
-    fn flags(&mut self, raw: &'a RawValue, path: &Path<'_>) {
-        match entries(raw) {
-            Ok(Entries::Map(members)) => {
-                for (key, raw) in members {
-                    let path = path.key(&key);
-                    if let Some(value) = self.value(raw, &path) {
-                        self.flag(&key, &value, &path);
-                    }
-                }
-            }
-            Ok(Entries::Array(items)) => {
-                for (index, raw) in items.into_iter().enumerate() {
-                    let path = path.index(index);
-                    let Some(value) = self.value(raw, &path) else { continue };
-                    match value.get("key").and_then(serde_json::Value::as_str) {
-                        Some(key) => self.flag(key, &value, &path),
-                        None => self.problems.refuse(&path, "a flag in an array needs a `key`, a string"),
-                    }
-                }
-            }
-            _ => {
-                let kind = Kind::of_raw(raw);
-                let message =
-                    format!("must be an object of flags by key, or an array of flags, this is {kind}");
-                self.problems.refuse(path, message);
-            }
+    fn flag_text(&mut self, key: &str, text: &str, path: &Path<'_>) {
+        if let Some(value) = self.value(text, path) {
+            self.flag(key, &value, path);
+        }
+    }
+
+    /// A flag in an array.
+    fn flag_item(&mut self, text: &str, path: &Path<'_>) {
+        let Some(value) = self.value(text, path) else { return };
+        match value.get("key").and_then(serde_json::Value::as_str) {
+            Some(key) => self.flag(key, &value, path),
+            None => self.problems.refuse(path, "a flag in an array needs a `key`, a string"),
         }
     }
 
     /// Reads a whole value; none, and a problem, where it is not JSON after all (numbers that are too large, surrogates
     /// that are alone, nesting beyond what anybody writes).
-    fn value(&mut self, raw: &RawValue, path: &Path<'_>) -> Option<serde_json::Value> {
-        match read(raw.get()) {
+    fn value(&mut self, text: &str, path: &Path<'_>) -> Option<serde_json::Value> {
+        match read(text) {
             Ok(value) => Some(value),
             Err(error) => {
+                self.doubtful = true;
                 let message = format!("not JSON: {}", error.message);
                 self.problems.refuse_within(path, error.position, message);
                 None
@@ -254,8 +226,8 @@ impl<'a> Compiler<'a> {
         (first, self.snapshot.variants.len() as u32 - first)
     }
 
-    fn finish(mut self, document: &str) -> Result<Snapshot, CompileError> {
-        let (problems, refused) = self.problems.finish(document);
+    fn finish(mut self, document: &str, fingerprint: u64) -> Result<Snapshot, CompileError> {
+        let (problems, refused) = self.problems.finish(document, !self.without_positions);
         if refused {
             return Err(CompileError { problems });
         }
@@ -265,7 +237,7 @@ impl<'a> Compiler<'a> {
             .nodes
             .iter()
             .any(|node| matches!(node, Node::Timestamp | Node::Ramp(_) | Node::Computed(_)));
-        snapshot.fingerprint = xxh3_64(document.as_bytes());
+        snapshot.fingerprint = fingerprint;
         snapshot.problems = problems;
         snapshot.text = self.texts.finish();
         snapshot.metadata = self.metadata_text;

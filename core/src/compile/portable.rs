@@ -40,7 +40,7 @@ pub fn portability(document: &[u8]) -> Result<Vec<Problem>, CompileError> {
             _ => {}
         }
     }
-    Ok(problems.finish(text).0)
+    Ok(problems.finish(text, true).0)
 }
 
 fn members(raw: &RawValue) -> Vec<(std::borrow::Cow<'_, str>, &RawValue)> {

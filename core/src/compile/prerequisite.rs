@@ -27,7 +27,7 @@ struct Search {
     chain: Vec<FlagId>,
 }
 
-impl Compiler<'_> {
+impl Compiler {
     /// Forgets what an earlier flag of the same key asks for: the later one counts alone.
     pub(super) fn supersede(&mut self, key: &str) {
         if self.find_flag(key).is_some() {

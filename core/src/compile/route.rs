@@ -1,19 +1,35 @@
 //! Routes: read with unknown keys refused, since a misspelt condition would match everything.
 
 use std::collections::HashSet;
+use std::iter::Enumerate;
+use std::vec::IntoIter;
 
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::Compiler;
 use crate::flag::FlagId;
-use crate::json::{Entries, Kind, Path, entries};
+use crate::json::{Kind, Path};
 use crate::names::unknown_key;
 use crate::route::{Gate, HeaderCondition, HeaderMatch, IndexBuilder, PathPattern, Route, RouteId};
 use crate::settings::{is_token, parse_duration};
 use crate::text::Text;
 
+/// Routes so far.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    names: HashSet<Text>,
+    matches: Vec<Option<Match>>,
+}
+
+/// Routes that are being put into the index.
+#[derive(Debug)]
+pub(super) struct Indexing {
+    matches: Enumerate<IntoIter<Option<Match>>>,
+    index: IndexBuilder,
+}
+
 /// A route before it is put into the index.
+#[derive(Debug)]
 pub(super) struct Match {
     pub(super) name: Text,
     /// `None` matches every host; a suffix begins with its dot.
@@ -25,31 +41,35 @@ pub(super) struct Match {
     gate: Option<Gate>,
 }
 
-impl<'a> Compiler<'a> {
-    pub(super) fn routes(&mut self, raw: &'a RawValue, path: &Path<'_>) {
-        let Ok(Entries::Array(items)) = entries(raw) else {
-            let kind = Kind::of_raw(raw);
-            return self.problems.refuse(path, format!("must be an array of routes, this is {kind}"));
+impl Compiler {
+    /// Reads the next route.
+    pub(super) fn route_item(&mut self, text: &str, reading: &mut Reading, path: &Path<'_>) {
+        let path = path.index(reading.matches.len());
+        let value = self.value(text, &path);
+        let matched = value.and_then(|value| self.route(&value, &mut reading.names, &path));
+        reading.matches.push(matched);
+    }
+
+    /// Looks at all of them together, before they are put into the index.
+    pub(super) fn all_routes(&mut self, reading: Reading, path: &Path<'_>) -> Indexing {
+        self.covered(&reading.matches, path);
+        Indexing { matches: reading.matches.into_iter().enumerate(), index: IndexBuilder::default() }
+    }
+
+    /// Puts the next route into the index; false when there are no more, and the index is done.
+    pub(super) fn index_route(&mut self, indexing: &mut Indexing) -> bool {
+        let Some((position, matched)) = indexing.matches.next() else {
+            self.snapshot.routes.index = std::mem::take(&mut indexing.index).finish();
+            return false;
         };
-        let mut names = HashSet::new();
-        let mut matches = Vec::with_capacity(items.len());
-        for (position, raw) in items.into_iter().enumerate() {
-            let path = path.index(position);
-            let value = self.value(raw, &path);
-            matches.push(value.and_then(|value| self.route(&value, &mut names, &path)));
-        }
-        self.covered(&matches, path);
-        let mut index = IndexBuilder::default();
         // Where one of them is missing, the document is refused, so that positions need not be routes.
-        for (position, matched) in matches.into_iter().enumerate() {
-            let Some(Match { name, hosts, path, methods, headers, flag, gate }) = matched else { continue };
-            for host in hosts {
-                index.add(&self.texts, host, path, RouteId(position as u32));
-            }
-            let (methods, headers) = (methods.into(), headers.into());
-            self.snapshot.routes.routes.push(Route { name, methods, headers, flag, gate });
+        let Some(Match { name, hosts, path, methods, headers, flag, gate }) = matched else { return true };
+        for host in hosts {
+            indexing.index.add(&self.texts, host, path, RouteId(position as u32));
         }
-        self.snapshot.routes.index = index.finish();
+        let (methods, headers) = (methods.into(), headers.into());
+        self.snapshot.routes.routes.push(Route { name, methods, headers, flag, gate });
+        true
     }
 
     /// A route; none where it cannot be used, and then the document is refused.
@@ -136,7 +156,7 @@ impl<'a> Compiler<'a> {
                 Some(upstream) if !is_upstream(upstream) => {
                     format!("is `{upstream}`, which cannot name an upstream in a header")
                 }
-                Some(upstream) => match self.options.upstreams {
+                Some(upstream) => match &self.upstreams {
                     Some(allowed) if !allowed.iter().any(|allowed| allowed == upstream) => {
                         let allowed: Vec<_> = allowed.iter().map(|name| format!("`{name}`")).collect();
                         format!(

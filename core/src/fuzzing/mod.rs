@@ -21,7 +21,7 @@ const NOW: Timestamp = Timestamp(1_790_000_000_000);
 /// Whatever bytes: most are no document, and those that are one go through everything.
 pub fn document(bytes: &[u8]) {
     let upstreams = ["blue".to_owned(), "green".to_owned()];
-    let restricted = CompileOptions { upstreams: Some(&upstreams) };
+    let restricted = CompileOptions { upstreams: Some(&upstreams), ..CompileOptions::default() };
     if Snapshot::compile_with(bytes, restricted).is_ok() {
         assert!(Snapshot::compile(bytes).is_ok(), "an option refuses documents and accepts none");
     }

@@ -34,8 +34,8 @@ impl Kind {
     }
 
     /// By the first character, which tells every kind of JSON value.
-    pub(crate) fn of_raw(raw: &RawValue) -> Self {
-        Kind(match raw.get().as_bytes().first() {
+    pub(crate) fn of_text(text: &str) -> Self {
+        Kind(match text.as_bytes().first() {
             Some(b'{') => "an object",
             Some(b'[') => "an array",
             Some(b'"') => "a string",
@@ -63,6 +63,11 @@ pub(crate) fn entries(raw: &RawValue) -> Result<Entries<'_>, SyntaxError> {
 /// Reads a whole value.
 pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, SyntaxError> {
     serde_json::from_str(text).map_err(|error| SyntaxError::new(&error, text))
+}
+
+/// Reads a key with its quotes.
+pub(crate) fn read_key(text: &str) -> Result<Cow<'_, str>, SyntaxError> {
+    read::<Key<'_>>(text).map(|Key(key)| key)
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {

@@ -7,10 +7,12 @@
 mod entries;
 mod locate;
 mod path;
+mod scan;
 mod syntax;
 
-pub(crate) use entries::{Entries, Kind, entries, read};
+pub(crate) use entries::{Entries, Kind, entries, read, read_key};
 pub(crate) use locate::locate;
 pub(crate) use path::Path;
 pub use path::{JsonPath, Position};
+pub(crate) use scan::{Found, Member, Scan, is_space};
 pub(crate) use syntax::SyntaxError;

@@ -112,10 +112,10 @@ impl Problems {
             }
     }
 
-    /// The problems with their places in `document`, in its order, and whether it is refused.
-    pub(crate) fn finish(self, document: &str) -> (Vec<Problem>, bool) {
+    /// The problems, and whether the document is refused; with their places in it and in its order, if that is wanted.
+    pub(crate) fn finish(self, document: &str, with_positions: bool) -> (Vec<Problem>, bool) {
         let paths: Vec<_> = self.list.iter().map(|draft| &draft.path).collect();
-        let places = locate(document, &paths);
+        let places = if with_positions { locate(document, &paths) } else { vec![None; paths.len()] };
         let mut placed: Vec<_> = self.list.into_iter().zip(places).collect();
         // Stable, so that what stands at the same place keeps the order in which it was found.
         placed.sort_by_key(|(_, place)| place.map(|(offset, _)| offset));
@@ -168,7 +168,7 @@ mod tests {
                 problems.add(severity, JsonPath::default(), String::new());
             }
         }
-        let (mut list, refused) = problems.finish("{}");
+        let (mut list, refused) = problems.finish("{}", true);
         assert_eq!(list.pop().unwrap().message, "2700 more problems are not listed");
         let count = |severity| list.iter().filter(|problem| problem.severity == severity).count();
         let counts = [Severity::Warning, Severity::Flag, Severity::Document].map(count);
@@ -182,7 +182,7 @@ mod tests {
         for flag in ["a", "a", "b", "c", "d", "e", "f", "g"] {
             problems.of_rule(Severity::Flag, root.key("x").to_json_path(), "wrong".to_owned(), flag);
         }
-        let (list, _) = problems.finish("{}");
+        let (list, _) = problems.finish("{}", true);
         let messages: Vec<_> = list.iter().map(|problem| problem.message.as_str()).collect();
         assert_eq!(messages, ["wrong (used by `a`, `b`, `c`, `d`, `e` and 2 more)"]);
     }

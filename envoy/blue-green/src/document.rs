@@ -15,6 +15,7 @@ pub const START: &str = include_str!("../document.json");
 pub struct Document {
     path: PathBuf,
     value: Value,
+    large: bool,
 }
 
 /// One value to put into a document, at a JSON pointer.
@@ -48,7 +49,7 @@ impl Document {
     /// Puts the start document into `directory`.
     pub fn create(directory: &Path) -> Result<Self> {
         let value = serde_json::from_str(START).context("`document.json` is no JSON")?;
-        let document = Self { path: directory.join("document.json"), value };
+        let document = Self { path: directory.join("document.json"), value, large: false };
         fs::write(&document.path, START)
             .with_context(|| format!("cannot write `{}`", document.path.display()))?;
         Ok(document)
@@ -63,7 +64,11 @@ impl Document {
     /// The document as it is written to the file.
     #[must_use]
     pub fn text(&self) -> String {
-        format!("{:#}\n", self.value)
+        // Spaces would double what is large.
+        match self.large {
+            true => self.value.to_string(),
+            false => format!("{:#}\n", self.value),
+        }
     }
 
     /// Makes the edits and replaces the file.
@@ -74,6 +79,41 @@ impl Document {
         }
         let written = self.replace(&self.text())?;
         Ok(Change { written, differences: differences(&old, &self.value) })
+    }
+
+    /// Adds so many flags and routes that no request of the scenario meets: what a large organisation has.
+    pub fn enlarge(&mut self, flags: usize, routes: usize) -> Result<Instant> {
+        let parent = |key: &str| format!("the document has no `{key}`");
+        let all = self.value["flags"].as_object_mut().with_context(|| parent("flags"))?;
+        for number in 0..flags {
+            let flag = json!({
+                "state": "ENABLED",
+                "variants": { "on": true, "off": false },
+                "defaultVariant": "off",
+                "targeting": { "if": [
+                    { "in": [{ "var": "email" }, [format!("anna{number}@example.com"), "ben@example.com"]] }, "on",
+                    { "fractional": [["on", number % 100], ["off", 100 - number % 100]] },
+                ] },
+                "metadata": {
+                    "kind": "release", "owner": format!("team-{}", number % 50), "expires": "2027-01-31",
+                    "description": format!("What feature {number} does, in a sentence or two as people write them."),
+                },
+            });
+            all.insert(format!("feature-{number:05}"), flag);
+        }
+        let all = self.value["routes"].as_array_mut().with_context(|| parent("routes"))?;
+        for number in 0..routes {
+            all.push(json!({
+                "name": format!("route-{number}"),
+                "match": {
+                    "hosts": [format!("shop-{}.example.org", number / 10)],
+                    "path": { "prefix": format!("/section-{}", number % 10) },
+                },
+                "flag": "shop-release",
+            }));
+        }
+        self.large = true;
+        self.replace(&self.text())
     }
 
     /// Replaces the file by any text; what is remembered for further edits stays. The file is renamed into place, as

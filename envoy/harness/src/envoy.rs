@@ -141,6 +141,11 @@ impl Envoy {
         true
     }
 
+    /// The memory that Envoy holds, in bytes.
+    pub fn resident_bytes(&self) -> Result<u64> {
+        self.process.resident_bytes()
+    }
+
     /// What Envoy and its modules log.
     #[must_use]
     pub fn log(&self) -> &Log {

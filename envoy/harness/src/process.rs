@@ -53,6 +53,15 @@ impl Process {
         Ok(Self { name: name.to_owned(), child, watchdog, log })
     }
 
+    /// The memory that it holds, in bytes (Linux's `VmRSS`).
+    pub fn resident_bytes(&self) -> Result<u64> {
+        let path = format!("/proc/{}/status", self.id());
+        let status = std::fs::read_to_string(&path).with_context(|| format!("cannot read `{path}`"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+        kilobytes.map(|kilobytes| kilobytes * 1024).with_context(|| format!("`{path}` has no `VmRSS`"))
+    }
+
     /// What the process wrote so far.
     #[must_use]
     pub fn log(&self) -> &Log {

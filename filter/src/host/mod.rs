@@ -109,6 +109,11 @@ pub(crate) fn now() -> u64 {
     ffi::current_time_nanoseconds() / 1_000_000
 }
 
+/// Microseconds since the unix epoch.
+pub(crate) fn now_microseconds() -> u64 {
+    ffi::current_time_nanoseconds() / 1000
+}
+
 /// Asks for ticks.
 pub(crate) fn set_tick_period(period: Duration) {
     ffi::set_tick_period(u32::try_from(period.as_millis()).unwrap_or(u32::MAX));

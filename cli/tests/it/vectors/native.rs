@@ -29,7 +29,7 @@ pub(super) fn evaluations(suite: &Suite) -> Vec<Value> {
 
 pub(super) fn decisions(suite: &Suite) -> Vec<Value> {
     let settings = Settings::parse(suite.config.to_string().as_bytes()).unwrap();
-    let options = CompileOptions { upstreams: settings.upstreams.as_deref() };
+    let options = CompileOptions { upstreams: settings.upstreams.as_deref(), ..CompileOptions::default() };
     let snapshot = Snapshot::compile_with(suite.document.to_string().as_bytes(), options).unwrap();
     suite.cases.iter().map(|case| decide(&snapshot, &settings, case)).collect()
 }

@@ -86,7 +86,7 @@ pub(super) struct RuleCompiler<'a> {
     rules: &'a mut Rules,
     texts: &'a mut Interner,
     problems: &'a mut Problems,
-    evaluators: &'a [Evaluator<'a>],
+    evaluators: &'a [Evaluator],
     /// The key of the flag that the rule belongs to.
     flag: &'a str,
     fractional: FractionalVersion,
@@ -105,7 +105,7 @@ pub(super) struct Shared<'a> {
     pub(super) rules: &'a mut Rules,
     pub(super) texts: &'a mut Interner,
     pub(super) problems: &'a mut Problems,
-    pub(super) evaluators: &'a [Evaluator<'a>],
+    pub(super) evaluators: &'a [Evaluator],
     pub(super) fractional: FractionalVersion,
 }
 

@@ -77,7 +77,11 @@ async fn bodies_of_every_kind(fixture: &Fixture) -> Result<()> {
         ("trailers", head("transfer-encoding: chunked\r\n") + &pieces + "0\r\nx-t: 1\r\n\r\n", 200),
         ("no JSON", head("content-length: 1\r\n") + "{", 400),
         ("a length over the limit, and nothing more", head("content-length: 100000\r\n"), 413),
-        ("pieces over the limit", head("transfer-encoding: chunked\r\n") + "186a0\r\n" + &long + "\r\n0\r\n\r\n", 413),
+        (
+            "pieces over the limit",
+            head("transfer-encoding: chunked\r\n") + "186a0\r\n" + &long + "\r\n0\r\n\r\n",
+            413,
+        ),
         ("another method", head("").replace("POST", "DELETE"), 405),
     ] {
         let reply = send(&fixture.scenario, request.as_bytes()).await?;

@@ -1,0 +1,94 @@
+//! Ed25519 keys that sign documents, and the header that carries their signatures.
+//!
+//! A signature is plain Ed25519 (RFC 8032) over the exact bytes of the document. The header is a Structured-Fields
+//! dictionary (RFC 9651) from key ids to byte sequences, so that two keys can sign while one replaces the other. A key's
+//! id is made from its public key: nobody has to hand out names, and none can be given twice.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use base64ct::{Base64, Encoding as _};
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use ed25519_dalek::pkcs8::spki::der::zeroize::Zeroizing;
+use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, KeypairBytes};
+use ed25519_dalek::{Signer as _, SigningKey};
+
+use crate::document::reason;
+use crate::failure::Failure;
+
+/// How many bytes of the public key name it.
+const ID_BYTES: usize = 8;
+
+/// The keys that sign, in the order in which they were given.
+#[derive(Debug, Default)]
+pub(crate) struct Keys(Vec<SigningKey>);
+
+impl Keys {
+    /// Reads PKCS#8 PEM files.
+    pub(crate) fn read(files: &[PathBuf]) -> Result<Self, Failure> {
+        let mut seen = BTreeMap::new();
+        let mut keys = Vec::new();
+        for file in files {
+            let key = read(file)?;
+            if let Some(other) = seen.insert(id(&key), file.display()) {
+                let file = file.display();
+                return Err(Failure::Usage(format!(
+                    "--key `{file}`: this is the key of `{other}` again: give each once"
+                )));
+            }
+            keys.push(key);
+        }
+        Ok(Self(keys))
+    }
+
+    /// The value of `x-turquoise-signature` for these bytes; without keys, none.
+    pub(crate) fn sign(&self, document: &[u8]) -> Option<String> {
+        let mut header = String::new();
+        for key in &self.0 {
+            let separator = if header.is_empty() { "" } else { ", " };
+            let signature = Base64::encode_string(&key.sign(document).to_bytes());
+            let _ = write!(header, "{separator}{}=:{signature}:", id(key));
+        }
+        (!header.is_empty()).then_some(header)
+    }
+
+    /// The ids of the keys, for people.
+    pub(crate) fn ids(&self) -> String {
+        self.0.iter().map(id).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Makes a key of random bytes: its PEM, and its public key as `source.publicKeys` lists it.
+pub(crate) fn generate() -> Result<(Zeroizing<String>, String), Failure> {
+    let mut seed = Zeroizing::new([0; 32]);
+    getrandom::fill(seed.as_mut())
+        .map_err(|error| Failure::Work(format!("the system gives no random bytes: {error}")))?;
+    let key = SigningKey::from_bytes(&seed);
+    // Without the public key beside it: OpenSSL writes it so, and its version 3.0 does not read the other form.
+    let pem = KeypairBytes { secret_key: *seed, public_key: None }
+        .to_pkcs8_pem(LineEnding::LF)
+        .map_err(|error| Failure::Work(format!("cannot encode the key: {error}")))?;
+    Ok((pem, Base64::encode_string(key.verifying_key().as_bytes())))
+}
+
+fn read(file: &Path) -> Result<SigningKey, Failure> {
+    let name = file.display();
+    let pem = fs::read_to_string(file)
+        .map_err(|error| Failure::Work(format!("cannot read `{name}`: {}", reason(&error))))?;
+    SigningKey::from_pkcs8_pem(&Zeroizing::new(pem)).map_err(|_| {
+        Failure::Work(format!(
+            "`{name}` is no Ed25519 private key in PKCS#8 PEM: `turquoise keygen` and \
+             `openssl genpkey -algorithm ed25519` write one"
+        ))
+    })
+}
+
+/// A `k`, because a dictionary's keys begin with a letter, and the beginning of the public key.
+fn id(key: &SigningKey) -> String {
+    key.verifying_key().as_bytes().iter().take(ID_BYTES).fold("k".to_owned(), |mut id, byte| {
+        let _ = write!(id, "{byte:02x}");
+        id
+    })
+}
