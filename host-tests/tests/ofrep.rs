@@ -120,8 +120,7 @@ fn a_known_answer_is_not_sent_again() {
         let request = post(ALL, context).header("if-none-match", known).header("origin", "https://a.example");
         running.request(request).outcome()
     };
-    for known in [&tag, &format!("W/{tag}"), &format!("\"x\", {tag}"), &tag.trim_matches('"').to_owned(), "*"]
-    {
+    for known in [&tag, &format!("W/{tag}"), &format!("\"x\", {tag}"), tag.trim_matches('"'), "*"] {
         let outcome = again(known, &context);
         assert_eq!(outcome.status(), 304, "{known}");
         assert_eq!(outcome.response_header("etag").as_ref(), Some(&tag));

@@ -41,8 +41,9 @@ async fn values(client: &Client) {
 async fn errors(client: &Client) {
     for (flag, code) in [
         ("no-such-flag", Some(EvaluationErrorCode::FlagNotFound)),
-        ("broken", Some(EvaluationErrorCode::ParseError)),
-        ("theme", Some(EvaluationErrorCode::TypeMismatch)),
+        // Whatever is wrong with a request or a rule is the context, to this provider.
+        ("broken", Some(EvaluationErrorCode::InvalidContext)),
+        ("theme", None),
         ("retired", None),
         ("undecided", None),
     ] {
