@@ -44,9 +44,12 @@ mod request;
 mod route;
 mod rule;
 mod settings;
+mod signature;
 mod snapshot;
+pub mod status;
 mod text;
 mod value;
+mod version;
 
 pub use compile::{Compilation, CompileOptions, portability};
 pub use decision::Decision;
@@ -62,10 +65,12 @@ pub use request::{Bindings, Request, RequestContext, TargetingKey};
 pub use route::RouteId;
 pub use settings::{
     AttributeSource, ContextSettings, EventStream, FlagHeader, Host, KeySource, OfrepSettings, Settings,
-    SettingsError, Source, StreamEndpoint, StreamKind, VisibleFlags,
+    SettingsError, Source, StatusSettings, StreamEndpoint, StreamKind, Tokens, VisibleFlags,
 };
+pub use signature::{PublicKey, SIGNATURE_HEADER, SignatureError, verify_signature};
 pub use snapshot::{Snapshot, Variant};
 pub use value::{Attribute, Attributes, Context, Value};
+pub use version::{document_version, is_older};
 
 /// A JSON Schema (draft-07) of documents, for editors. It cannot see everything that compiling refuses, such as the name
 /// of a flag that does not exist.

@@ -56,6 +56,12 @@ impl CompileError {
         Self { problems: vec![Problem { severity: Severity::Document, path, position, message }] }
     }
 
+    /// Whether the document is not JSON at all, rather than JSON that is no document.
+    pub fn is_syntax(&self) -> bool {
+        let is_syntax = |message: &str| message.starts_with("not JSON") || message.starts_with("not UTF-8");
+        self.causes().any(|problem| is_syntax(&problem.message))
+    }
+
     /// The problems that refused the document, without warnings and flags that would have failed alone.
     pub fn causes(&self) -> impl Iterator<Item = &Problem> {
         self.problems.iter().filter(|problem| problem.severity == Severity::Document)

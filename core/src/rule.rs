@@ -265,6 +265,11 @@ pub(crate) struct AttributePath {
     pub(crate) head: u32,
 }
 
+/// Sets memory aside for as many items as `other` holds, and a few more.
+pub(crate) fn reserve<T>(list: &mut Vec<T>, other: &[T]) {
+    list.reserve_exact(other.len() + other.len() / 16);
+}
+
 impl Rules {
     pub(crate) fn node(&self, id: NodeId) -> Node {
         self.nodes.get(id.0 as usize).copied().unwrap_or(Node::Null)
@@ -306,9 +311,20 @@ impl Rules {
     pub(crate) fn shrink_to_fit(&mut self) {
         self.nodes.shrink_to_fit();
         self.arguments.shrink_to_fit();
+        self.texts.shrink_to_fit();
         self.constants.shrink_to_fit();
         self.attributes.shrink_to_fit();
         self.fractionals.shrink_to_fit();
+    }
+
+    /// Sets memory aside for as much as `other` holds, and a little more.
+    pub(crate) fn reserve(&mut self, other: &Self) {
+        reserve(&mut self.nodes, &other.nodes);
+        reserve(&mut self.arguments, &other.arguments);
+        reserve(&mut self.texts, &other.texts);
+        reserve(&mut self.constants, &other.constants);
+        reserve(&mut self.attributes, &other.attributes);
+        reserve(&mut self.fractionals, &other.fractionals);
     }
 
     /// Bytes on the heap; constants and patterns are counted without what they hold themselves.
@@ -318,6 +334,7 @@ impl Rules {
         }
         list(&self.nodes)
             + list(&self.arguments)
+            + list(&self.texts)
             + list(&self.constants)
             + list(&self.attributes)
             + list(&self.fractionals)

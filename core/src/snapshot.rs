@@ -15,6 +15,8 @@ use crate::text::{Arena, Text};
 #[derive(Debug, Default)]
 pub struct Snapshot {
     pub(crate) text: Arena,
+    /// How many texts that are.
+    pub(crate) texts: usize,
     pub(crate) flags: Vec<Flag>,
     /// Numbers of flags by the hash of their keys.
     pub(crate) by_key: HashTable<u32>,

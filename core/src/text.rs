@@ -58,6 +58,17 @@ fn whole(half: u32) -> u64 {
 }
 
 impl Interner {
+    /// Sets memory aside for as much as an arena of `count` texts holds, and a little more.
+    pub(crate) fn reserve(&mut self, other: &Arena, count: usize) {
+        self.arena.bytes.reserve_exact(other.bytes.len() + other.bytes.len() / 16);
+        self.known.reserve(count, |(half, _)| whole(*half));
+    }
+
+    /// How many texts there are.
+    pub(crate) fn count(&self) -> usize {
+        self.known.len()
+    }
+
     /// The one `Text` that stands for `value`. Documents are limited to far less than 4 GiB, so positions fit.
     pub(crate) fn intern(&mut self, value: &str) -> Text {
         let arena = &mut self.arena;

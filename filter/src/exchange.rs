@@ -13,10 +13,12 @@ use crate::host::{self, Headers, Map};
 use crate::live::Live;
 use crate::ofrep::{self as ofrep_calls, Begun, Call};
 use crate::request::ProxyRequest;
+use crate::status::StatusPage;
 
 /// An HTTP exchange.
 pub(crate) struct Exchange {
     live: Rc<Live>,
+    status: Option<Rc<StatusPage>>,
     scratch: Rc<RefCell<Scratch>>,
     /// A cookie to set on the response.
     set_cookie: Option<String>,
@@ -25,8 +27,8 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    pub(crate) fn new(live: Rc<Live>, scratch: Rc<RefCell<Scratch>>) -> Self {
-        Self { live, scratch, set_cookie: None, call: None }
+    pub(crate) fn new(live: Rc<Live>, status: Option<Rc<StatusPage>>, scratch: Rc<RefCell<Scratch>>) -> Self {
+        Self { live, status, scratch, set_cookie: None, call: None }
     }
 
     /// Removes what only the filter may set, and tells whether there was anything.
@@ -99,6 +101,10 @@ impl Context for Exchange {}
 impl HttpContext for Exchange {
     fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
         let headers = host::headers(Map::Request);
+        if let Some(status) = self.status.as_ref().filter(|status| status.is_asked(&headers)) {
+            status.answer(&headers, &self.live);
+            return Action::Pause;
+        }
         let headers = match ofrep_calls::begin(&self.live, headers, end_of_stream, &self.scratch) {
             Begun::NotOurs(headers) => headers,
             Begun::Waits(call) => {

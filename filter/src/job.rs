@@ -1,12 +1,16 @@
 //! A document on its way into force, in slices: the worker that compiles it serves requests between them.
 
-use turquoise_core::{Compilation, CompileError, CompileOptions, Settings, Snapshot};
+use turquoise_core::{Compilation, CompileOptions, Settings, Snapshot, Source};
 
 use crate::host;
 use crate::shared::{Meta, Shared};
+use crate::trust::{self, Refusal};
 
 /// How long a slice takes, in microseconds: how long a request may have to wait for one.
 const SLICE_MICROSECONDS: u64 = 1000;
+
+/// How long it takes in a VM that serves no requests.
+const LONG_SLICE_MICROSECONDS: u64 = 10_000;
 
 /// How much is compiled between two looks at the clock, in bytes.
 const STEP_BYTES: usize = 8 << 10;
@@ -15,24 +19,41 @@ const STEP_BYTES: usize = 8 << 10;
 /// `turquoise validate` has them.
 const MOST_WITH_POSITIONS: usize = 64 << 10;
 
+/// No more memory than this is asked for at once, whatever length is told.
+const MOST_RESERVED: usize = 64 << 20;
+
 /// A document that is being fetched from shared data, or compiled.
 pub(crate) struct Job {
     /// What will be known of the document once it is in force.
     pub(crate) meta: Meta,
     /// Whether it came from the source: then all VMs shall have it.
     pub(crate) is_new: bool,
+    /// The time that it took so far, in microseconds.
+    pub(crate) spent: u64,
     stage: Stage,
 }
 
 enum Stage {
-    /// The pieces so far.
+    /// What was read of it so far, and from how many pieces.
     Gathering {
         document: Vec<u8>,
         pieces: usize,
     },
+    Gathered(Vec<u8>),
     Compiling(Box<Compilation<'static>>),
     /// Nothing is left to do.
     Over,
+}
+
+/// Where a job is done.
+pub(crate) struct Circumstances<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) settings: &'a Settings,
+    pub(crate) source: &'a Source,
+    /// What is in force.
+    pub(crate) like: &'a Snapshot,
+    /// Whether this VM serves requests.
+    pub(crate) serves: bool,
 }
 
 /// How far a job has come.
@@ -40,75 +61,81 @@ pub(crate) enum Progress {
     UnderWay,
     /// The proxy has another document by now.
     Lost,
-    Over(Box<Result<Snapshot, CompileError>>),
+    Over(Box<Result<Snapshot, Refusal>>),
 }
 
 impl Job {
-    /// Compiles what the source sent.
-    pub(crate) fn of_source(
-        document: Vec<u8>,
-        meta: Meta,
-        settings: &Settings,
-    ) -> Result<Self, CompileError> {
-        let options = options(settings, document.len());
-        let compilation = Compilation::new(document, options)?;
-        Ok(Self { meta, is_new: true, stage: Stage::Compiling(Box::new(compilation)) })
+    /// Compiles what the source sent and may be trusted.
+    pub(crate) fn of_source(document: Vec<u8>, meta: Meta) -> Self {
+        Self { meta, is_new: true, spent: 0, stage: Stage::Gathered(document) }
     }
 
     /// Takes over what the proxy has.
     pub(crate) fn of_shared(meta: Meta) -> Self {
-        Self { meta, is_new: false, stage: Stage::Gathering { document: Vec::new(), pieces: 0 } }
+        let stage =
+            Stage::Gathering { document: Vec::with_capacity(meta.length.min(MOST_RESERVED)), pieces: 0 };
+        Self { meta, is_new: false, spent: 0, stage }
     }
 
-    /// Works for a slice of time.
-    pub(crate) fn slice(&mut self, shared: &Shared, settings: &Settings) -> Progress {
+    /// Works for a slice of time, a short one where it makes requests wait.
+    pub(crate) fn slice(&mut self, circumstances: &Circumstances<'_>) -> Progress {
+        let slice = if circumstances.serves { SLICE_MICROSECONDS } else { LONG_SLICE_MICROSECONDS };
         let start = host::now_microseconds();
         loop {
-            match self.step(shared, settings) {
-                Progress::UnderWay => {}
-                end => return end,
-            }
+            let progress = match self.step(circumstances) {
+                Ok(progress) => progress,
+                Err(refusal) => Progress::Over(Box::new(Err(refusal))),
+            };
             // A clock that was set back ends the slice, too.
-            if !(start..start.saturating_add(SLICE_MICROSECONDS)).contains(&host::now_microseconds()) {
-                return Progress::UnderWay;
+            let now = host::now_microseconds();
+            if !matches!(progress, Progress::UnderWay) || !(start..start.saturating_add(slice)).contains(&now)
+            {
+                self.spent = self.spent.saturating_add(now.saturating_sub(start));
+                return progress;
             }
         }
     }
 
-    fn step(&mut self, shared: &Shared, settings: &Settings) -> Progress {
-        match std::mem::replace(&mut self.stage, Stage::Over) {
+    fn step(&mut self, circumstances: &Circumstances<'_>) -> Result<Progress, Refusal> {
+        let Circumstances { shared, settings, source, like, .. } = *circumstances;
+        self.stage = match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Gathering { mut document, pieces } => {
-                if document.is_empty() {
-                    document.reserve_exact(self.meta.length);
-                }
-                let Some(piece) = shared.piece(&self.meta, pieces) else { return Progress::Lost };
+                let Some(piece) = shared.piece(&self.meta, pieces) else { return Ok(Progress::Lost) };
                 document.extend_from_slice(&piece);
-                self.stage = if document.len() < self.meta.length && !piece.is_empty() {
+                if document.len() < self.meta.length && !piece.is_empty() {
                     Stage::Gathering { document, pieces: pieces + 1 }
                 } else {
-                    match Compilation::new(document, options(settings, self.meta.length)) {
-                        Ok(compilation) => Stage::Compiling(Box::new(compilation)),
-                        Err(error) => return Progress::Over(Box::new(Err(error))),
-                    }
-                };
-                Progress::UnderWay
+                    trust::still(source, &self.meta.seal, &document)?;
+                    Stage::Gathered(document)
+                }
+            }
+            Stage::Gathered(document) => {
+                let options = options(settings, document.len(), Some(like));
+                let compilation = Compilation::new(document, options).map_err(|error| Refusal::of(&error))?;
+                Stage::Compiling(Box::new(compilation))
             }
             Stage::Compiling(mut compilation) => {
                 if compilation.advance(STEP_BYTES) {
-                    return Progress::Over(Box::new(compilation.finish()));
+                    let result = compilation.finish().map_err(|error| Refusal::of(&error));
+                    return Ok(Progress::Over(Box::new(result)));
                 }
-                self.stage = Stage::Compiling(compilation);
-                Progress::UnderWay
+                Stage::Compiling(compilation)
             }
-            Stage::Over => Progress::Lost,
-        }
+            Stage::Over => return Ok(Progress::Lost),
+        };
+        Ok(Progress::UnderWay)
     }
 }
 
-/// What a document of so many bytes may do under a configuration.
-pub(crate) fn options(settings: &Settings, bytes: usize) -> CompileOptions<'_> {
+/// How a document of so many bytes is compiled under a configuration, where `like` is in force.
+pub(crate) fn options<'a>(
+    settings: &'a Settings,
+    bytes: usize,
+    like: Option<&'a Snapshot>,
+) -> CompileOptions<'a> {
     CompileOptions {
         upstreams: settings.upstreams.as_deref(),
         without_positions: bytes > MOST_WITH_POSITIONS,
+        like,
     }
 }

@@ -27,6 +27,9 @@ mod request;
 mod root;
 mod shared;
 mod source;
+mod status;
+mod trouble;
+mod trust;
 
 /// Private, so that the function which the SDK's macro writes needs no documentation.
 mod entry {

@@ -4,11 +4,13 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use turquoise_core::ofrep::Service;
-use turquoise_core::{Bindings, CompileError, FlagId, Settings, Snapshot};
+use turquoise_core::status::InForce;
+use turquoise_core::{Bindings, CompileError, FlagId, Settings, Snapshot, fingerprint};
 
 use crate::job::options;
 use crate::metrics::{OfrepRequests, Requests};
 use crate::request::property_names;
+use crate::shared::Meta;
 
 /// A snapshot in force. A request holds its own `Rc`, so a swap never changes a request under way.
 pub(crate) struct Live {
@@ -28,13 +30,26 @@ pub(crate) struct Live {
 impl Live {
     /// Compiles a document under the rules of the configuration.
     pub(crate) fn compile(settings: &Rc<Settings>, document: &[u8]) -> Result<Self, CompileError> {
-        Snapshot::compile_with(document, options(settings, document.len()))
+        Snapshot::compile_with(document, options(settings, document.len(), None))
             .map(|snapshot| Self::new(settings, snapshot))
     }
 
     /// What is in force while there is no document: no routes, no flags, every request goes its own way.
     pub(crate) fn without_document(settings: &Rc<Settings>) -> Self {
         Self::new(settings, Snapshot::default())
+    }
+
+    /// Where this document comes from, by what the proxy knows of the one that was fetched last. One that is inlined and
+    /// was fetched as well counts as fetched.
+    pub(crate) fn origin(&self, meta: Option<&Meta>) -> InForce {
+        let live = self.snapshot.fingerprint();
+        let inlined = self.settings.document.as_ref().map(|document| fingerprint(document.get().as_bytes()));
+        match (live, inlined) {
+            (0, _) => InForce::None,
+            _ if meta.is_some_and(|meta| meta.fingerprint == live) => InForce::Fetched,
+            (_, Some(inlined)) if inlined == live => InForce::Inlined,
+            _ => InForce::Fetched,
+        }
     }
 
     pub(crate) fn new(settings: &Rc<Settings>, snapshot: Snapshot) -> Self {

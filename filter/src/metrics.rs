@@ -5,9 +5,10 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use turquoise_core::ofrep::Endpoint;
-use turquoise_core::{RouteId, Snapshot, VariantId};
+use turquoise_core::{RouteId, Snapshot, Source, VariantId};
 
 use crate::host::{self, Metric, MetricKind};
+use crate::trust::Reason;
 
 /// What stands for "none" in a label.
 const NONE: &str = "-";
@@ -88,30 +89,69 @@ impl FetchResult {
     ];
 }
 
-/// Metrics about the document, common to all VMs of the proxy.
-#[derive(Debug)]
+/// Metrics about the document, common to all VMs of the proxy. Counters add up over all filters of the proxy; what is
+/// the last value alone has the source in a label, or filters with several sources would overwrite each other's.
+#[derive(Clone, Debug)]
 pub(crate) struct DocumentMetrics {
     fetches: [Option<Metric>; 4],
+    refusals: [Option<Metric>; 5],
+    compile: Option<Metric>,
     swaps: Option<Metric>,
     generation: Option<Metric>,
     age: Option<Metric>,
 }
 
 impl DocumentMetrics {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(source: Option<&Source>) -> Self {
+        let source = source.map(|source| format!("{}{}", source.cluster, source.path_alone()));
+        let source = label(source.as_deref().unwrap_or(NONE));
         let fetches = FetchResult::ALL.map(|(_, name)| {
             host::metric(MetricKind::Counter, &format!("turquoise_fetches_total.result=.={name};.;"))
         });
+        let refusals = Reason::ALL.map(|reason| {
+            let name = reason.name();
+            host::metric(MetricKind::Counter, &format!("turquoise_refusals_total.reason=.={name};.;"))
+        });
         Self {
             fetches,
+            refusals,
+            compile: host::metric(MetricKind::Histogram, "turquoise_compile_microseconds"),
             swaps: host::metric(MetricKind::Counter, "turquoise_document_swaps_total"),
-            generation: host::metric(MetricKind::Gauge, "turquoise_document_generation"),
-            age: host::metric(MetricKind::Gauge, "turquoise_document_age_seconds"),
+            generation: host::metric(
+                MetricKind::Gauge,
+                &format!("turquoise_document_generation.source=.={source};.;"),
+            ),
+            age: host::metric(
+                MetricKind::Gauge,
+                &format!("turquoise_document_age_seconds.source=.={source};.;"),
+            ),
         }
     }
 
     pub(crate) fn fetched(&self, result: FetchResult) {
         host::increment(self.fetches.get(result as usize).copied().flatten());
+    }
+
+    /// A document was refused.
+    pub(crate) fn refused(&self, reason: Reason) {
+        host::increment(self.refusals.get(reason as usize).copied().flatten());
+    }
+
+    /// Compiling a document took so many microseconds, in all slices together.
+    pub(crate) fn compiled(&self, microseconds: u64) {
+        host::record(self.compile, microseconds);
+    }
+
+    /// How many fetches there were in the whole proxy, by result.
+    pub(crate) fn fetches(&self) -> Vec<(&'static str, u64)> {
+        let counts = FetchResult::ALL.iter().zip(self.fetches);
+        counts.map(|((_, name), metric)| (*name, host::metric_value(metric).unwrap_or(0))).collect()
+    }
+
+    /// How many documents were refused in the whole proxy, by reason.
+    pub(crate) fn refusals(&self) -> Vec<(&'static str, u64)> {
+        let counts = Reason::ALL.iter().zip(self.refusals);
+        counts.map(|(reason, metric)| (reason.name(), host::metric_value(metric).unwrap_or(0))).collect()
     }
 
     /// A VM took over a document; `generation` counts the documents that the proxy has had.

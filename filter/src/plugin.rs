@@ -9,17 +9,18 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use turquoise_core::{CompileError, Settings, Severity, Snapshot, fingerprint};
+use turquoise_core::status::{InForce, LastError};
+use turquoise_core::{Settings, Severity, Snapshot, fingerprint};
 
-use crate::host::{self, LogLevel};
-use crate::job::{Job, Progress};
+use crate::host::{self, Headers};
+use crate::job::{Circumstances, Job, Progress};
 use crate::live::Live;
 use crate::metrics::{DocumentMetrics, FetchResult};
-use crate::shared::{Meta, Shared};
+use crate::shared::{Meta, Seal, Shared};
 use crate::source::{Answer, Poller};
-
-/// How many problems of one document are logged; `turquoise validate` shows all of them.
-const MOST_LOGGED: usize = 10;
+use crate::status::StatusPage;
+use crate::trouble::Trouble;
+use crate::trust::{self, Reason, Refusal};
 
 /// The first tick comes so soon. Nothing is fetched before it: a proxy configures a VM that it then drops without ever
 /// ticking, and the lease must not go to that one.
@@ -28,7 +29,8 @@ const FIRST_TICK: Duration = Duration::from_millis(10);
 /// The longest time between two ticks: leases are renewed and looked at then.
 const LONGEST_TICK: Duration = Duration::from_secs(1);
 
-/// How soon a slice follows the one before.
+/// How soon a slice follows the one before: requests have most of the time, also where all workers compile at once on
+/// fewer processors than there are workers.
 const PAUSE: Duration = Duration::from_millis(4);
 
 /// How often a member says that it is still there, in milliseconds.
@@ -41,8 +43,8 @@ pub(crate) struct Plugin {
     metrics: DocumentMetrics,
     /// Where its documents come from, if it fetches any.
     feed: Option<Feed>,
-    /// What was last logged as wrong, so that it is said once and not at every poll.
-    trouble: Option<String>,
+    pub(crate) status: Option<Rc<StatusPage>>,
+    trouble: Trouble,
     /// Whether a request ever came to this VM.
     serves: Cell<bool>,
 }
@@ -76,15 +78,16 @@ impl Plugin {
     pub(crate) fn new(configuration: &[u8]) -> Result<Self, String> {
         let settings = Rc::new(Settings::parse(configuration).map_err(|error| error.to_string())?);
         let live = match &settings.document {
-            Some(document) => Live::compile(&settings, document.get().as_bytes())
-                .map_err(|error| format!("plugin configuration, the inlined `document`: {}", list(&error)))?,
+            Some(document) => Live::compile(&settings, document.get().as_bytes()).map_err(|error| {
+                format!("plugin configuration, the inlined `document`: {}", trust::list(&error))
+            })?,
             None => Live::without_document(&settings),
         };
-        log_problems(&live);
+        let mut me = [0u8; 8];
+        // Without randomness all VMs take themselves for the same one, and each asks the source.
+        let _ = getrandom::fill(&mut me);
+        let me = u64::from_le_bytes(me) | 1;
         let feed = settings.source.as_ref().map(|source| {
-            let mut me = [0u8; 8];
-            // Without randomness all VMs take themselves for the same one, and each asks the source.
-            let _ = getrandom::fill(&mut me);
             // All of what is asked: with other credentials it may be another document.
             let source =
                 format!("{}\n{:?}\n{}\n{:?}", source.cluster, source.authority, source.path, source.headers);
@@ -92,7 +95,7 @@ impl Plugin {
             Feed {
                 shared: Shared::new(fingerprint(configuration), fingerprint(source.as_bytes())),
                 poller: Poller::default(),
-                me: u64::from_le_bytes(me) | 1,
+                me,
                 leads: false,
                 queue: None,
                 started: false,
@@ -104,14 +107,20 @@ impl Plugin {
                 declined: None,
             }
         });
+        let metrics = DocumentMetrics::new(settings.source.as_ref());
+        let shared = feed.as_ref().map(|feed| &feed.shared);
+        let status =
+            settings.status.is_some().then(|| StatusPage::new(&settings, shared, &metrics, me)).map(Rc::new);
         let mut plugin = Self {
             live: Rc::new(live),
-            metrics: DocumentMetrics::new(),
+            metrics,
             feed,
-            trouble: None,
-            settings,
+            status,
+            trouble: Trouble::default(),
             serves: Cell::new(false),
+            settings,
         };
+        plugin.log_problems();
         plugin.metrics.generation(plugin.generation());
         plugin.follow();
         // A VM that starts serves nothing yet, and its first request shall find the rules.
@@ -152,8 +161,9 @@ impl Plugin {
                 feed.shared.join(queue, now);
                 feed.joined = now;
             }
-            if !self.serves.get() {
-                feed.shared.offer(feed.me, queue, now);
+            match self.serves.get() {
+                true => feed.shared.withdraw(feed.me),
+                false => feed.shared.offer(feed.me, queue, now),
             }
         }
         self.elect(now);
@@ -217,7 +227,7 @@ impl Plugin {
         let confirmed = feed.shared.meta().map_or(feed.since, |meta| meta.confirmed);
         self.metrics.age(now.saturating_sub(confirmed) / 1000);
         if let Err(reason) = feed.poller.poll(source, now) {
-            self.failed(&reason);
+            self.failed(&reason, now);
         }
     }
 
@@ -241,13 +251,20 @@ impl Plugin {
     fn work(&mut self) {
         let (Some(source), Some(feed)) = (&self.settings.source, &mut self.feed) else { return };
         let Some(job) = &mut feed.job else { return };
-        let progress = job.slice(&feed.shared, &self.settings);
+        let progress = job.slice(&Circumstances {
+            shared: &feed.shared,
+            settings: &self.settings,
+            source,
+            like: &self.live.snapshot,
+            serves: self.serves.get(),
+        });
         if let Progress::UnderWay = progress {
             return host::set_tick_period(PAUSE);
         }
         let period = if feed.started { source.interval.min(LONGEST_TICK) } else { FIRST_TICK };
         host::set_tick_period(period);
         let (Some(job), Progress::Over(result)) = (feed.job.take(), progress) else { return };
+        self.metrics.compiled(job.spent);
         match (*result, job.is_new) {
             (Ok(snapshot), true) => self.publish(snapshot, &job.meta),
             (Ok(snapshot), false) => {
@@ -255,13 +272,22 @@ impl Plugin {
                 // Perhaps there is a newer one by now.
                 self.follow();
             }
-            (Err(error), true) => self.refuse(&error),
-            (Err(error), false) => {
+            (Err(refusal), true) => {
+                let now = host::now();
+                self.refused(&refusal, job.meta.etag, now);
+                self.poll(now);
+            }
+            (Err(refusal), false) => {
                 feed.declined = Some(job.meta.fingerprint);
-                self.complain(format!(
-                    "the document that this proxy has was refused under this configuration: {}",
-                    list(&error)
-                ));
+                self.metrics.refused(refusal.reason);
+                let what = "the document that this proxy has was refused under this configuration";
+                self.complain(
+                    refusal.reason.name(),
+                    refusal.path.as_deref(),
+                    what,
+                    &refusal.message,
+                    host::now(),
+                );
             }
         }
     }
@@ -277,14 +303,26 @@ impl Plugin {
         match feed.poller.answer(source, token, headers, now) {
             Answer::Unknown => return,
             Answer::NotModified => self.not_modified(now),
-            Answer::Failed(reason) => self.failed(&reason),
-            Answer::Document(document, etag) => self.received(document, etag, now),
+            Answer::Failed(reason) => self.failed(&reason, now),
+            Answer::Document(headers, etag) => self.offered(&headers, etag, now),
         }
         // With long polling, the next question follows at once.
         self.poll(now);
     }
 
-    fn received(&mut self, document: Vec<u8>, etag: Option<String>, now: u64) {
+    /// Takes a document that may be trusted.
+    fn offered(&mut self, headers: &Headers, etag: Option<String>, now: u64) {
+        let (Some(source), Some(feed)) = (&self.settings.source, &self.feed) else { return };
+        // An inlined document counts for nothing here: a fallback may well be newer than what the source has.
+        let fetched = self.live.origin(feed.shared.meta().as_ref()) == InForce::Fetched;
+        let in_force = self.live.snapshot.version().filter(|_| fetched);
+        match trust::accept(source, headers, in_force) {
+            Ok((document, seal)) => self.received(document, etag, seal, now),
+            Err(refusal) => self.refused(&refusal, etag, now),
+        }
+    }
+
+    fn received(&mut self, document: Vec<u8>, etag: Option<String>, seal: Seal, now: u64) {
         let Some(feed) = &mut self.feed else { return };
         let known = feed.shared.meta();
         let new = fingerprint(&document);
@@ -301,15 +339,10 @@ impl Plugin {
         }
         let inlined = u64::from(self.settings.document.is_some());
         let generation = known.map_or(inlined, |meta| meta.generation).saturating_add(1);
-        let meta = Meta { generation, fingerprint: new, confirmed: now, length: document.len(), etag };
+        let meta = Meta { generation, fingerprint: new, confirmed: now, length: document.len(), etag, seal };
         feed.shared.put(&document, &meta);
-        match Job::of_source(document, meta, &self.settings) {
-            Ok(job) => {
-                feed.job = Some(job);
-                self.work();
-            }
-            Err(error) => self.refuse(&error),
-        }
+        feed.job = Some(Job::of_source(document, meta));
+        self.work();
     }
 
     /// Brings a document that the source sent into force, here and in all other VMs.
@@ -325,22 +358,24 @@ impl Plugin {
         feed.shared.wake_others(feed.queue);
         self.metrics.fetched(FetchResult::Updated);
         self.swap(snapshot, meta.generation);
-        log_problems(&self.live);
+        self.log_problems();
         self.recovered();
         // With long polling, the next question follows at once.
         self.poll(host::now());
     }
 
-    fn refuse(&mut self, error: &CompileError) {
-        if let Some(feed) = &mut self.feed {
-            feed.refused = true;
+    /// Goes on with the document before. What was refused need not come again while it is the same.
+    fn refused(&mut self, refusal: &Refusal, etag: Option<String>, now: u64) {
+        let (Some(source), Some(feed)) = (&self.settings.source, &mut self.feed) else { return };
+        feed.refused = true;
+        match refusal.reason {
+            Reason::Signature => feed.poller.ask_anew(source, now),
+            _ => feed.poller.remember(etag, 0),
         }
         self.metrics.fetched(FetchResult::Refused);
-        self.complain(format!(
-            "the document was refused, the one before stays in force: {}; `turquoise validate` shows more",
-            list(error)
-        ));
-        self.poll(host::now());
+        self.metrics.refused(refusal.reason);
+        let what = "the document was refused, the one before stays in force";
+        self.complain(refusal.reason.name(), refusal.path.as_deref(), what, &refusal.message, now);
     }
 
     fn not_modified(&mut self, now: u64) {
@@ -357,23 +392,34 @@ impl Plugin {
         }
     }
 
-    fn failed(&mut self, reason: &str) {
+    fn failed(&mut self, reason: &str, now: u64) {
         self.metrics.fetched(FetchResult::Failed);
-        self.complain(format!("the document could not be fetched, the one before stays in force: {reason}"));
+        let what = "the document could not be fetched, the one before stays in force";
+        self.complain("fetch", None, what, reason, now);
     }
 
     fn recovered(&mut self) {
         self.metrics.age(0);
-        if self.trouble.take().is_some() {
-            host::log(LogLevel::Info, "the source answers again, and its document is in force");
-        }
+        self.trouble.over("the source answers again, and its document is in force", host::now());
     }
 
-    /// Logs what is wrong, once.
-    fn complain(&mut self, trouble: String) {
-        if self.trouble.as_ref() != Some(&trouble) {
-            host::log(LogLevel::Error, &trouble);
-            self.trouble = Some(trouble);
+    /// Says what is wrong, in the log and on the status page.
+    fn complain(&mut self, stage: &str, path: Option<&str>, what: &str, message: &str, now: u64) {
+        if let Some(feed) = &self.feed {
+            feed.shared.set_error(&LastError { time: now, stage, path, message }.to_json());
+        }
+        self.trouble.wrong(&format!("{what}: {message}"), now);
+    }
+
+    /// Logs what is wrong with a document that is in force all the same.
+    fn log_problems(&mut self) {
+        let now = host::now();
+        for problem in self.live.snapshot.problems().iter().take(trust::MOST_LISTED) {
+            let effect = match problem.severity {
+                Severity::Flag => "this flag evaluates to PARSE_ERROR until it is corrected: ",
+                _ => "",
+            };
+            self.trouble.warn(&format!("in the document, {effect}{problem}"), now);
         }
     }
 
@@ -385,25 +431,5 @@ impl Plugin {
                 feed.shared.resign(feed.me);
             }
         }
-    }
-}
-
-/// The problems that refused a document, in one line.
-fn list(error: &CompileError) -> String {
-    let causes: Vec<_> = error.causes().take(MOST_LOGGED).map(ToString::to_string).collect();
-    match error.causes().count().saturating_sub(MOST_LOGGED) {
-        0 => causes.join("; "),
-        more => format!("{}; and {more} more", causes.join("; ")),
-    }
-}
-
-/// Logs what is wrong with a document that is in force all the same.
-fn log_problems(live: &Live) {
-    for problem in live.snapshot.problems().iter().take(MOST_LOGGED) {
-        let effect = match problem.severity {
-            Severity::Flag => "this flag evaluates to PARSE_ERROR: ",
-            _ => "",
-        };
-        host::log(LogLevel::Warn, &format!("in the document, {effect}{problem}"));
     }
 }

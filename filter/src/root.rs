@@ -62,11 +62,11 @@ impl RootContext for Root {
 
     fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
         // The SDK panics on None, and a proxy sends no request to a plugin that it was refused.
-        let live = match &self.plugin {
-            Some(plugin) => plugin.serve(),
-            None => Rc::new(Live::without_document(&Rc::default())),
+        let (live, status) = match &self.plugin {
+            Some(plugin) => (plugin.serve(), plugin.status.clone()),
+            None => (Rc::new(Live::without_document(&Rc::default())), None),
         };
-        Some(Box::new(Exchange::new(live, Rc::clone(&self.scratch))))
+        Some(Box::new(Exchange::new(live, status, Rc::clone(&self.scratch))))
     }
 
     fn get_type(&self) -> Option<ContextType> {

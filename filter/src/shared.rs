@@ -16,15 +16,17 @@ const TRIES: usize = 10;
 
 /// Documents lie in shared data in pieces of so many bytes: reading a long one as a whole takes longer than a request
 /// should wait.
-const PIECE_BYTES: usize = 256 << 10;
+const PIECE_BYTES: usize = 64 << 10;
 
 /// The keys of one source and one configuration.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Shared {
     /// Who asks, and until when: for each configuration, since the one that drains must not hold back its successor.
     lease: String,
     /// Whom to wake when there is something new: for each configuration as well.
     members: String,
+    /// What went wrong last: for each configuration as well.
+    error: String,
     /// What is known of the document, for every configuration with the same source.
     meta: String,
     /// The document itself, in pieces, in two places by turns: the one before can still be read.
@@ -45,6 +47,17 @@ pub(crate) struct Meta {
     /// The document's bytes.
     pub(crate) length: usize,
     pub(crate) etag: Option<String>,
+    /// Under which keys it was accepted, and its signatures.
+    pub(crate) seal: Seal,
+}
+
+/// Why a document was accepted, for those who trust other keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seal {
+    /// Which keys the one who accepted it trusts, as [`trust::keys`](crate::trust::keys) has them.
+    pub(crate) keys: u64,
+    /// The header with the signatures; empty when there was none.
+    pub(crate) signature: Vec<u8>,
 }
 
 fn number(bytes: &[u8], index: usize) -> Option<u64> {
@@ -62,19 +75,25 @@ fn is_fresh(seen: u64, now: u64) -> bool {
 
 impl Meta {
     fn parse(bytes: &[u8]) -> Option<Self> {
-        let etag = std::str::from_utf8(bytes.get(32..)?).ok()?;
+        // Neither an ETag nor another header holds a newline.
+        let mut lines = bytes.get(40..)?.splitn(2, |byte| *byte == b'\n');
+        let etag = std::str::from_utf8(lines.next()?).ok()?;
         Some(Self {
             generation: number(bytes, 0)?,
             fingerprint: number(bytes, 1)?,
             confirmed: number(bytes, 2)?,
             length: usize::try_from(number(bytes, 3)?).ok()?,
             etag: Some(etag.to_owned()).filter(|etag| !etag.is_empty()),
+            seal: Seal { keys: number(bytes, 4)?, signature: lines.next().unwrap_or_default().to_vec() },
         })
     }
 
     fn bytes(&self) -> Vec<u8> {
-        let mut bytes = numbers(&[self.generation, self.fingerprint, self.confirmed, self.length as u64]);
+        let mut bytes =
+            numbers(&[self.generation, self.fingerprint, self.confirmed, self.length as u64, self.seal.keys]);
         bytes.extend_from_slice(self.etag.as_deref().unwrap_or_default().as_bytes());
+        bytes.push(b'\n');
+        bytes.extend_from_slice(&self.seal.signature);
         bytes
     }
 }
@@ -86,6 +105,7 @@ impl Shared {
         let shared = Self {
             lease: format!("turquoise.{configuration:016x}.lease"),
             members: format!("turquoise.{configuration:016x}.members"),
+            error: format!("turquoise.{configuration:016x}.error"),
             meta: format!("turquoise.{source:016x}.meta"),
             document: format!("turquoise.{source:016x}.document"),
             idle: format!("turquoise.{configuration:016x}.idle"),
@@ -124,6 +144,12 @@ impl Shared {
         number(&host::shared_data(&self.lease).0?, 0)
     }
 
+    /// Whether `me` holds the lease.
+    pub(crate) fn leads(&self, me: u64, now: u64) -> bool {
+        let lease = host::shared_data(&self.lease).0.unwrap_or_default();
+        number(&lease, 0) == Some(me) && number(&lease, 1).is_some_and(|until| now < until)
+    }
+
     /// Gives the lease back, so that the others need not wait for its end.
     pub(crate) fn resign(&self, me: u64) {
         let (lease, cas) = host::shared_data(&self.lease);
@@ -140,6 +166,14 @@ impl Shared {
         let taken = seen.is_some_and(|(other, seen)| other != me && is_fresh(seen, now));
         if !taken {
             host::set_shared_data(&self.idle, &numbers(&[me, u64::from(queue), now]), cas);
+        }
+    }
+
+    /// Takes back what [`Shared::offer`] said: this VM serves requests by now.
+    pub(crate) fn withdraw(&self, me: u64) {
+        let (idle, cas) = host::shared_data(&self.idle);
+        if idle.and_then(|bytes| number(&bytes, 0)) == Some(me) {
+            host::set_shared_data(&self.idle, &numbers(&[0, 0, 0]), cas);
         }
     }
 
@@ -223,6 +257,16 @@ impl Shared {
     /// Changes what is known of the document.
     pub(crate) fn set_meta(&self, meta: &Meta) {
         self.overwrite(&self.meta, &meta.bytes());
+    }
+
+    /// What went wrong last, in whichever VM, as it was written.
+    pub(crate) fn error(&self) -> Option<String> {
+        String::from_utf8(host::shared_data(&self.error).0?).ok()
+    }
+
+    /// Notes what went wrong.
+    pub(crate) fn set_error(&self, error: &str) {
+        self.overwrite(&self.error, error.as_bytes());
     }
 
     fn overwrite(&self, key: &str, value: &[u8]) {

@@ -2,7 +2,7 @@
 
 use turquoise_core::Source;
 
-use crate::host::{self, Buffer, CalloutError, Map};
+use crate::host::{self, CalloutError, Headers, Map};
 
 /// Answers later than this after their timeout never come: the proxy lost them.
 const GRACE_MILLISECONDS: u64 = 1000;
@@ -54,8 +54,8 @@ pub(crate) enum Answer {
     Unknown,
     /// There is nothing newer than what came last.
     NotModified,
-    /// A document, with its ETag.
-    Document(Vec<u8>, Option<String>),
+    /// A document, whose body the proxy still has: the answer's headers, and its ETag.
+    Document(Headers, Option<String>),
     /// No document, and why.
     Failed(String),
 }
@@ -160,6 +160,13 @@ impl Poller {
         self.last = etag.map(|etag| Last { etag, fingerprint });
     }
 
+    /// Forgets what came, and asks for the whole of it again, but not at once. After a signature was refused an ETag
+    /// must not stand in the way: signing changes the headers, and many a source derives its ETag from the body alone.
+    pub(crate) fn ask_anew(&mut self, source: &Source, now: u64) {
+        self.forget();
+        self.back_off(source, now);
+    }
+
     /// The document that a 304 speaks of.
     pub(crate) fn last(&self) -> Option<&Last> {
         self.last.as_ref()
@@ -178,15 +185,28 @@ impl Poller {
 
 fn read_answer(headers: usize) -> Answer {
     if headers == 0 {
-        return Answer::Failed("the answer broke off or was too large".to_owned());
+        return Answer::Failed(
+            "the answer broke off, or is larger than the proxy takes (Envoy: about 32 MiB): look at the source's log, \
+             or make the document smaller"
+                .to_owned(),
+        );
     }
     let headers = host::headers(Map::CalloutResponse);
     match headers.get(":status").unwrap_or_default() {
         b"200" => {
             let etag = headers.get("etag").and_then(|etag| std::str::from_utf8(etag).ok()).map(str::to_owned);
-            Answer::Document(host::buffer(Buffer::CalloutBody), etag)
+            Answer::Document(headers, etag)
         }
         b"304" => Answer::NotModified,
-        status => Answer::Failed(format!("it answered with status {}", String::from_utf8_lossy(status))),
+        status => {
+            let advice = match status {
+                b"401" | b"403" => "are the credentials in `source.headers` right?",
+                b"404" => "is `source.path` right?",
+                b"503" => "also the proxy's word for a source that nobody can reach: is it running?",
+                b"504" => "also the proxy's word for an answer that takes longer than `source.timeout`",
+                _ => "look at the source's log",
+            };
+            Answer::Failed(format!("it answered with status {}: {advice}", String::from_utf8_lossy(status)))
+        }
     }
 }

@@ -10,6 +10,10 @@ use serde_json::{Value, json};
 use turquoise_host::Module;
 use turquoise_host::simulated::{Callout, Exchange, Plugin, Request, SimulatedProxy, SimulatedVm};
 
+mod signer;
+
+pub use signer::Signer;
+
 /// The cluster of the config source in these tests.
 pub const CLUSTER: &str = "turquoise_config";
 
@@ -104,6 +108,11 @@ pub fn configuration_with_source() -> Value {
     configuration
 }
 
+/// A gauge about the document of [`CLUSTER`]: `generation` or `age_seconds`.
+pub fn document_gauge(proxy: &SimulatedProxy, name: &str) -> Option<u64> {
+    proxy.gauge(&format!("turquoise_document_{name}.source=.={CLUSTER}/document.json;.;"))
+}
+
 /// A proxy with one VM that runs one plugin.
 #[derive(Debug)]
 pub struct Running {
@@ -161,6 +170,16 @@ impl Running {
         let mut callouts = self.proxy.callouts();
         assert_eq!(callouts.len(), 1, "one callout waits for its answer");
         callouts.remove(0)
+    }
+
+    /// A gauge about the document, as [`document_gauge`].
+    pub fn document_gauge(&self, name: &str) -> Option<u64> {
+        document_gauge(&self.proxy, name)
+    }
+
+    /// The counter of refusals for this reason.
+    pub fn refusals(&self, reason: &str) -> u64 {
+        self.proxy.counter(&format!("turquoise_refusals_total.reason=.={reason};.;")).unwrap_or(0)
     }
 
     /// The counter of fetches with this result.

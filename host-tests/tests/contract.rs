@@ -21,6 +21,7 @@ fn imports_are_these() {
             "env.proxy_get_current_time_nanoseconds (i32) -> i32",
             "env.proxy_get_header_map_pairs (i32, i32, i32) -> i32",
             "env.proxy_get_header_map_value (i32, i32, i32, i32, i32) -> i32",
+            "env.proxy_get_metric (i32, i32) -> i32",
             "env.proxy_get_property (i32, i32, i32, i32) -> i32",
             "env.proxy_get_shared_data (i32, i32, i32, i32, i32) -> i32",
             "env.proxy_get_status (i32, i32, i32) -> i32",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use host_tests::{CLUSTER, FIRST_TICK, configuration_with_source, document_with, module};
+use host_tests::{CLUSTER, FIRST_TICK, configuration_with_source, document_gauge, document_with, module};
 use serde_json::{Value, json};
 use turquoise_host::simulated::{Plugin, Request, Response, SimulatedProxy, SimulatedVm};
 
@@ -72,7 +72,7 @@ fn one_vm_asks_and_all_obey_at_once() {
     fleet.answer(switched_to("green", "\"1\""));
     assert_eq!(fleet.upstreams(), ["shop_green"; 4], "without another tick");
     assert_eq!(fleet.proxy.counter("turquoise_document_swaps_total"), Some(4));
-    assert_eq!(fleet.proxy.gauge("turquoise_document_generation"), Some(2));
+    assert_eq!(document_gauge(&fleet.proxy, "generation"), Some(2));
     fleet.advance(INTERVAL);
     assert_eq!(fleet.proxy.callouts_made(), 2, "one question for all of them");
 }
@@ -122,7 +122,7 @@ fn another_vm_leads_when_the_leader_is_gone() {
     );
     callouts[0].answer(switched_to("blue", "\"2\"")).unwrap();
     assert_eq!(fleet.upstreams(), ["shop_blue"; 2]);
-    assert_eq!(fleet.proxy.gauge("turquoise_document_generation"), Some(3));
+    assert_eq!(document_gauge(&fleet.proxy, "generation"), Some(3));
 }
 
 #[test]

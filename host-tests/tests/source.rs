@@ -36,10 +36,7 @@ fn the_document_is_fetched_soon_and_takes_over_as_a_whole() {
     callout.answer(answer(&switched_to("green"), "\"1\"")).unwrap();
     assert_eq!(running.upstream("ada").as_deref(), Some("shop_green"));
     under_way.finish().unwrap();
-    assert_eq!(
-        (running.fetches("updated"), running.proxy.gauge("turquoise_document_generation")),
-        (1, Some(2))
-    );
+    assert_eq!((running.fetches("updated"), running.document_gauge("generation")), (1, Some(2)));
 }
 
 #[test]
@@ -61,7 +58,7 @@ fn the_same_document_again_is_no_new_generation() {
         running.callout().answer(Response::new(200).json(switched_to("green").to_string())).unwrap();
         running.advance(INTERVAL);
     }
-    assert_eq!(running.proxy.gauge("turquoise_document_generation"), Some(2));
+    assert_eq!(running.document_gauge("generation"), Some(2));
     assert_eq!((running.fetches("updated"), running.fetches("not_modified")), (1, 2));
 }
 
@@ -100,7 +97,7 @@ fn a_document_that_is_refused_changes_nothing_and_says_why() {
         assert!(running.proxy.logged(LogLevel::Error, reason), "{reason}: {:?}", running.proxy.logs());
         assert_eq!(running.upstream("ada").as_deref(), Some("shop_green"));
         assert_eq!(running.fetches("refused"), number as u64 + 1);
-        assert_eq!(running.proxy.gauge("turquoise_document_generation"), Some(2));
+        assert_eq!(running.document_gauge("generation"), Some(2));
     }
 }
 
@@ -113,7 +110,7 @@ fn what_was_refused_is_not_sent_again_and_does_not_count_as_fresh() {
         let callout = running.callout();
         assert_eq!(callout.header("if-none-match").as_deref(), Some("\"bad\""));
         callout.answer(304).unwrap();
-        assert_eq!(running.proxy.gauge("turquoise_document_age_seconds"), Some(second));
+        assert_eq!(running.document_gauge("age_seconds"), Some(second));
     }
 }
 
@@ -139,9 +136,9 @@ fn a_source_that_fails_leaves_the_rules_in_force_and_is_reported_once() {
     }
     assert_eq!(running.fetches("failed"), 9);
     let callout = next();
-    assert!(running.proxy.gauge("turquoise_document_age_seconds").unwrap() >= 9);
+    assert!(running.document_gauge("age_seconds").unwrap() >= 9);
     callout.answer(304).unwrap();
-    assert_eq!(running.proxy.gauge("turquoise_document_age_seconds"), Some(0));
+    assert_eq!(running.document_gauge("age_seconds"), Some(0));
     assert!(running.proxy.logged(LogLevel::Info, "answers again"));
 }
 

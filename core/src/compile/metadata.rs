@@ -6,16 +6,13 @@ use super::Compiler;
 use crate::json::{Kind, Path};
 use crate::rule::FractionalVersion;
 use crate::text::Text;
+use crate::version;
 
 impl Compiler {
     pub(super) fn set_metadata(&mut self, raw: &str, path: &Path<'_>) {
         let Some(value) = self.value(raw, path) else { return };
         let Some(metadata) = self.metadata_object(value, path) else { return };
-        self.snapshot.version = match metadata.get("version") {
-            Some(Value::String(version)) => Some(self.texts.intern(version)),
-            Some(Value::Number(version)) => Some(self.texts.intern(&version.to_string())),
-            _ => None,
-        };
+        self.snapshot.version = version::of_metadata(&metadata).map(|version| self.texts.intern(&version));
         self.fractional = match metadata.get("fractional").map(|version| (version, version.as_str())) {
             None | Some((_, Some("v2"))) => FractionalVersion::V2,
             Some((_, Some("v3"))) => FractionalVersion::V3,

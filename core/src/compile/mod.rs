@@ -22,7 +22,7 @@ use crate::flag::{CompiledVariant, Flag, FlagId, State};
 use crate::json::{Entries, Kind, Path, Position, entries, read};
 use crate::names;
 use crate::problem::{CompileError, Problems};
-use crate::rule::{FractionalVersion, Node, Rules};
+use crate::rule::{FractionalVersion, Node, Rules, reserve};
 use crate::snapshot::Snapshot;
 use crate::text::{Interner, Text};
 use crate::value::TARGETING_KEY;
@@ -43,6 +43,9 @@ pub struct CompileOptions<'a> {
     pub upstreams: Option<&'a [String]>,
     /// Leaves out the lines and columns of problems: they take another pass over the document, in one go.
     pub without_positions: bool,
+    /// What the document probably resembles: memory is set aside for as much, which is faster than growing and leaves
+    /// fewer gaps behind.
+    pub like: Option<&'a Snapshot>,
 }
 
 impl Snapshot {
@@ -131,10 +134,20 @@ impl Compiler {
             without_positions: options.without_positions,
             snapshot: Snapshot { rules: Rules::default(), ..Snapshot::default() },
         };
+        if let Some(like) = options.like {
+            compiler.reserve(like);
+        }
         compiler.metadata_text = compiler.texts.intern("");
         // Always the first attribute, whether or not a rule names it.
         rule::attribute(&mut compiler.snapshot.rules, &mut compiler.texts, TARGETING_KEY);
         compiler
+    }
+
+    fn reserve(&mut self, like: &Snapshot) {
+        self.texts.reserve(&like.text, like.texts);
+        self.snapshot.rules.reserve(&like.rules);
+        reserve(&mut self.snapshot.flags, &like.flags);
+        reserve(&mut self.snapshot.variants, &like.variants);
     }
 
     fn unknown_section(&mut self, key: &str) {
@@ -239,6 +252,7 @@ impl Compiler {
             .any(|node| matches!(node, Node::Timestamp | Node::Ramp(_) | Node::Computed(_)));
         snapshot.fingerprint = fingerprint;
         snapshot.problems = problems;
+        snapshot.texts = self.texts.count();
         snapshot.text = self.texts.finish();
         snapshot.metadata = self.metadata_text;
         snapshot.flags.shrink_to_fit();

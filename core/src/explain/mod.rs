@@ -10,7 +10,7 @@ mod iterate;
 mod read;
 mod request;
 mod text;
-mod time;
+pub(crate) mod time;
 mod walk;
 
 use serde::Serialize;

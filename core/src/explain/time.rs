@@ -2,7 +2,7 @@
 
 /// RFC 3339 in UTC of milliseconds since the unix epoch; without a fraction where there is none. (Days to a date by
 /// Howard Hinnant's `civil_from_days`.)
-pub(super) fn rfc3339(milliseconds: u64) -> String {
+pub(crate) fn rfc3339(milliseconds: u64) -> String {
     let (seconds, fraction) = (milliseconds / 1000, milliseconds % 1000);
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     let shifted = days + 719_468;

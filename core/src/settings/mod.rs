@@ -6,17 +6,24 @@ mod error;
 mod names;
 mod ofrep;
 mod reserved;
+mod status;
+mod tokens;
+mod trust;
 
 pub(crate) use duration::parse as parse_duration;
 pub use error::SettingsError;
 pub(crate) use names::is_token;
 pub use ofrep::{EventStream, OfrepSettings, StreamEndpoint, StreamKind, VisibleFlags};
+pub use status::StatusSettings;
+pub use tokens::Tokens;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+
+use crate::signature::PublicKey;
 
 /// The plugin configuration, checked.
 #[derive(Debug, Deserialize)]
@@ -49,6 +56,9 @@ pub struct Settings {
     /// A hash of the configuration as it was read.
     #[serde(skip)]
     pub fingerprint: u64,
+    /// Who may ask for the status page, and where; without it there is none.
+    #[serde(default)]
+    pub status: Option<StatusSettings>,
 }
 
 fn default_upstream_header() -> String {
@@ -67,6 +77,7 @@ impl Default for Settings {
             flag_header: None,
             ofrep: OfrepSettings::default(),
             fingerprint: 0,
+            status: None,
         }
     }
 }
@@ -105,6 +116,22 @@ pub struct Source {
     /// More headers to send, such as `authorization`.
     #[serde(default, deserialize_with = "names::headers")]
     pub headers: BTreeMap<String, String>,
+    /// Whose signature a document must carry: one of these keys'. Any document is taken when there are none.
+    #[serde(default, deserialize_with = "trust::public_keys")]
+    pub public_keys: Vec<PublicKey>,
+    /// The largest document that is taken, in bytes.
+    #[serde(default = "trust::default_max_bytes", deserialize_with = "trust::max_bytes")]
+    pub max_bytes: usize,
+    /// Whether a document may be older than the one in force, by their `metadata.version`.
+    #[serde(default)]
+    pub allow_older: bool,
+}
+
+impl Source {
+    /// The path without its query, which may hold a secret: what metrics and the status page name the source by.
+    pub fn path_alone(&self) -> &str {
+        self.path.split_once('?').map_or(&self.path, |(path, _)| path)
+    }
 }
 
 fn default_path() -> String {
@@ -230,11 +257,14 @@ mod tests {
                 "attributes": { "email": { "header": "x-user-email" }, "ip": { "property": "source.address" } } },
               "upstreams": ["checkout_blue", "checkout_green"],
               "upstreamHeader": "x-turquoise-upstream",
-              "flagHeader": { "name": "x-turquoise-flags", "flags": ["new-summary"] }
+              "flagHeader": { "name": "x-turquoise-flags", "flags": ["new-summary"] },
+              "status": { "path": "/.turquoise/status", "tokens": ["s3cret"] }
             }"#,
         )
         .unwrap();
+        assert!(settings.status.unwrap().tokens.admit(Some(b"Bearer s3cret")));
         let source = settings.source.unwrap();
+        assert!((source.public_keys.len(), source.max_bytes, source.allow_older) == (0, 16 << 20, false));
         assert_eq!((source.interval, source.timeout), (Duration::from_secs(5), Duration::from_millis(200)));
         assert_eq!(source.headers.keys().next().unwrap(), "authorization");
         assert_eq!(settings.document.unwrap().get(), r#"{ "flags": {} }"#);
@@ -260,6 +290,24 @@ mod tests {
             (r#"{"source": {"cluster": "c", "interval": "5"}}"#, &["$.source.interval", "`5`", "ms"]),
             (r#"{"source": {"cluster": "c", "interval": "1ms"}}"#, &["$.source.interval", "10ms"]),
             (r#"{"source": {"cluster": "c", "path": "document.json"}}"#, &["$.source.path", "`/`"]),
+            (r#"{"source": {"cluster": "c", "publicKeys": []}}"#, &["$.source.publicKeys", "leave it out"]),
+            (
+                r#"{"source": {"cluster": "c", "publicKeys": ["6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw=", "AAAA"]}}"#,
+                &["$.source.publicKeys[1]", "`AAAA…` has 3 bytes"],
+            ),
+            (
+                r#"{"source": {"cluster": "c", "maxBytes": 0}}"#,
+                &["$.source.maxBytes", "`0`", "from 1 to 67108864"],
+            ),
+            (r#"{"source": {"cluster": "c", "maxBytes": 67108865}}"#, &["$.source.maxBytes", "`67108865`"]),
+            (
+                r#"{"source": {"cluster": "c", "maxBytes": "1M"}}"#,
+                &["$.source.maxBytes", "whole number", "\"1M\""],
+            ),
+            (r#"{"source": {"cluster": "c", "allowOlder": 1}}"#, &["$.source.allowOlder", "a boolean"]),
+            (r#"{"status": {"token": "x"}}"#, &["$.status", "`token`", "`tokens`"]),
+            (r#"{"status": {"path": "/status?x"}}"#, &["$.status.path", "`/status?x`"]),
+            (r#"{"status": {"tokens": ["good", "two words"]}}"#, &["$.status.tokens[1]", "spaces"]),
             (r#"{"upstreamHeader": "x y"}"#, &["$.upstreamHeader", "`x y`"]),
             (r#"{"context": {"targetingKey": [{"heder": "x"}]}}"#, &["$.context.targetingKey[0]", "`heder`"]),
             (r#"{"host": "apache"}"#, &["$.host", "`apache`", "`envoy`"]),

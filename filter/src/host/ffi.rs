@@ -52,6 +52,7 @@ unsafe extern "C" {
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, by: i64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
+    fn proxy_get_metric(id: u32, value: *mut u64) -> u32;
     fn proxy_get_shared_data(
         key: *const u8,
         key_size: usize,
@@ -109,6 +110,7 @@ pub(super) fn buffer(buffer: u32) -> Option<Vec<u8>> {
     returned(|data, size| unsafe { proxy_get_buffer_bytes(buffer, 0, usize::MAX, data, size) })
 }
 
+/// `headers` is a serialized map.
 pub(super) fn send_local_response(status: u32, headers: &[u8], body: &[u8], details: &str) {
     // SAFETY: see `log`. A gRPC status of -1 means none.
     unsafe {
@@ -172,6 +174,13 @@ pub(super) fn increment_metric(id: u32, by: i64) {
 pub(super) fn record_metric(id: u32, value: u64) {
     // SAFETY: no pointers.
     unsafe { proxy_record_metric(id, value) };
+}
+
+pub(super) fn metric(id: u32) -> Option<u64> {
+    let mut value = 0;
+    // SAFETY: `value` outlives the call.
+    let status = unsafe { proxy_get_metric(id, &raw mut value) };
+    (status == OK).then_some(value)
 }
 
 pub(super) fn shared_data(key: &str) -> (Option<Vec<u8>>, u32) {

@@ -5,19 +5,6 @@
 
 use std::ops::Range;
 
-/// A map as the proxy takes it.
-pub(super) fn serialize(headers: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut bytes = (headers.len() as u32).to_le_bytes().to_vec();
-    for (name, value) in headers {
-        bytes.extend((name.len() as u32).to_le_bytes());
-        bytes.extend((value.len() as u32).to_le_bytes());
-    }
-    for (name, value) in headers {
-        bytes.extend([name.as_bytes(), b"\0", value, b"\0"].concat());
-    }
-    bytes
-}
-
 /// Headers as the proxy gave them. Values are bytes and need not be text.
 #[derive(Debug, Default)]
 pub(crate) struct Headers {
@@ -53,6 +40,14 @@ impl Headers {
         Self { bytes, entries }
     }
 
+    /// All values of the header `name`, in lower case, as one: a header that may be repeated reads the same when it is
+    /// joined (RFC 9110, section 5.3).
+    pub(crate) fn joined(&self, name: &str) -> Option<Vec<u8>> {
+        let values: Vec<_> =
+            self.iter().filter(|(header, _)| *header == name.as_bytes()).map(|(_, value)| value).collect();
+        (!values.is_empty()).then(|| values.join(&b", "[..]))
+    }
+
     /// Every header, pseudo-headers included, in the order the proxy gave them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.entries.iter().map(|(name, value)| (self.slice(name), self.slice(value)))
@@ -66,4 +61,21 @@ impl Headers {
     fn slice(&self, range: &Range<usize>) -> &[u8] {
         self.bytes.get(range.clone()).unwrap_or_default()
     }
+}
+
+/// The map of these headers in the same format.
+pub(super) fn serialize(headers: &[(&str, &[u8])]) -> Vec<u8> {
+    let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
+    let mut bytes = number(headers.len()).to_vec();
+    for (name, value) in headers {
+        bytes.extend(number(name.len()));
+        bytes.extend(number(value.len()));
+    }
+    for (name, value) in headers {
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.push(0);
+        bytes.extend_from_slice(value);
+        bytes.push(0);
+    }
+    bytes
 }

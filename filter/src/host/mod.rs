@@ -35,6 +35,7 @@ pub(crate) enum Buffer {
 pub(crate) enum MetricKind {
     Counter = 0,
     Gauge = 1,
+    Histogram = 2,
 }
 
 /// A metric that the proxy knows.
@@ -80,7 +81,7 @@ pub(crate) fn respond(status: u16, details: &str) {
     answer(status, &[], b"", details);
 }
 
-/// Answers the request with headers and a body; `details` goes to the access log.
+/// Answers the request; `details` goes to the access log.
 pub(crate) fn answer(status: u16, headers: &[(&str, &[u8])], body: &[u8], details: &str) {
     ffi::send_local_response(u32::from(status), &headers::serialize(headers), body, details);
 }
@@ -109,7 +110,7 @@ pub(crate) fn now() -> u64 {
     ffi::current_time_nanoseconds() / 1_000_000
 }
 
-/// Microseconds since the unix epoch.
+/// Microseconds since the unix epoch, to measure by.
 pub(crate) fn now_microseconds() -> u64 {
     ffi::current_time_nanoseconds() / 1000
 }
@@ -131,11 +132,16 @@ pub(crate) fn increment(metric: Option<Metric>) {
     }
 }
 
-/// Sets a gauge.
+/// Sets a gauge, or gives a histogram what was observed.
 pub(crate) fn record(metric: Option<Metric>, value: u64) {
     if let Some(Metric(id)) = metric {
         ffi::record_metric(id, value);
     }
+}
+
+/// What a counter or a gauge has come to, over all VMs.
+pub(crate) fn metric_value(metric: Option<Metric>) -> Option<u64> {
+    metric.and_then(|Metric(id)| ffi::metric(id))
 }
 
 /// Data that all VMs of the proxy share: the value, and the number by which to change it.

@@ -187,8 +187,8 @@ impl fmt::Debug for Exchange {
     }
 }
 
-/// A local response as Envoy makes a message of it.
-pub(super) fn local_half(local: &LocalResponse) -> Half {
+/// A local response as Envoy makes a message of it. To a HEAD request it has the body's length but no body.
+pub(super) fn local_half(local: &LocalResponse, is_head: bool) -> Half {
     let mut headers = Headers::from([(":status", local.status.to_string())]);
     for (name, value) in local.headers.iter() {
         headers.add(name, value);
@@ -202,5 +202,6 @@ pub(super) fn local_half(local: &LocalResponse) -> Half {
             headers.add("content-type", "text/plain");
         }
     }
-    Half::new(headers, vec![local.body.clone()], Headers::new())
+    let body = if is_head { Vec::new() } else { local.body.clone() };
+    Half::new(headers, vec![body], Headers::new())
 }

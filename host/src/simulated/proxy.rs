@@ -118,6 +118,12 @@ impl SimulatedProxy {
         world.set_back.set(world.set_back.get() + time);
     }
 
+    /// Moves the wall clock on by so much each time a guest looks at it, as if all that guests do took time. Otherwise no
+    /// time passes during a callback.
+    pub fn set_pace(&self, time: Duration) {
+        self.0.world.pace.set(time);
+    }
+
     /// Adds an upstream that callouts may go to.
     pub fn add_cluster(&self, name: &str) {
         self.0.world.callouts.borrow_mut().clusters.insert(name.into());

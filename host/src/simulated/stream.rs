@@ -70,7 +70,8 @@ impl Stream {
         {
             self.answered = true;
             let first = self.response.stage == Stage::Absent;
-            self.response = local_half(local);
+            let is_head = self.request.headers.get(":method") == Some(b"HEAD");
+            self.response = local_half(local, is_head);
             if !first {
                 // A response that replaces another goes to the client as it is, past the filter.
                 self.response.skip();

@@ -27,6 +27,9 @@ pub(super) struct World {
     pub(super) now: Cell<Duration>,
     /// How far the wall clock was set back.
     pub(super) set_back: Cell<Duration>,
+    /// How far the wall clock moves each time a guest looks at it, and how far it has moved by that.
+    pub(super) pace: Cell<Duration>,
+    pub(super) paced: Cell<Duration>,
     pub(super) random: Cell<u64>,
     pub(super) log_level: Cell<LogLevel>,
     pub(super) logs: RefCell<Vec<LogLine>>,
@@ -47,6 +50,8 @@ impl World {
         Self {
             now: Cell::new(START),
             set_back: Cell::default(),
+            pace: Cell::default(),
+            paced: Cell::default(),
             random: Cell::new(1),
             log_level: Cell::new(LogLevel::Trace),
             logs: RefCell::default(),
@@ -78,7 +83,9 @@ impl World {
 
 impl Clock for World {
     fn now(&self) -> Duration {
-        self.now.get().saturating_sub(self.set_back.get())
+        let paced = self.paced.get() + self.pace.get();
+        self.paced.set(paced);
+        (self.now.get() + paced).saturating_sub(self.set_back.get())
     }
 
     /// The time since the proxy was made.

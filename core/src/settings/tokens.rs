@@ -1,0 +1,80 @@
+//! Tokens that a client shows as `authorization: Bearer TOKEN` (RFC 6750).
+
+use std::fmt;
+use std::hint::black_box;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error};
+
+/// The tokens that open something. They are never printed.
+#[derive(Clone, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Tokens(Vec<Token>);
+
+impl Tokens {
+    /// Whether no token is configured.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether an `authorization` header shows one of the tokens. Every token is compared, and wholly, so that the time
+    /// tells nothing but lengths.
+    pub fn admit(&self, authorization: Option<&[u8]>) -> bool {
+        let Some((scheme, shown)) = authorization.and_then(|value| value.split_at_checked(7)) else {
+            return false;
+        };
+        let shown = shown.trim_ascii();
+        let found = self.0.iter().fold(false, |found, token| found | token.is(shown));
+        found && scheme.eq_ignore_ascii_case(b"bearer ")
+    }
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tokens({})", self.0.len())
+    }
+}
+
+#[derive(Clone)]
+struct Token(String);
+
+impl Token {
+    fn is(&self, shown: &[u8]) -> bool {
+        let difference =
+            self.0.bytes().zip(shown).fold(0, |difference, (a, b)| black_box(difference | (a ^ b)));
+        self.0.len() == shown.len() && difference == 0
+    }
+}
+
+impl<'de> Deserialize<'de> for Token {
+    /// An empty token would let everybody in, and one with a space could not be sent. The message does not show it: it
+    /// goes to a log.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let token = String::deserialize(deserializer)?;
+        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(D::Error::custom("a token is printable ASCII without spaces, and not empty"));
+        }
+        Ok(Self(token))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_whole_token_is_admitted() {
+        let tokens: Tokens = serde_json::from_str(r#"["first", "second"]"#).unwrap();
+        for admitted in ["Bearer first", "bearer second", "BEARER  first "] {
+            assert!(tokens.admit(Some(admitted.as_bytes())), "{admitted}");
+        }
+        for refused in
+            ["Bearer", "Bearer ", "Bearer firs", "Bearer first2", "Basic first", "first", "Bearer First", ""]
+        {
+            assert!(!tokens.admit(Some(refused.as_bytes())), "{refused}");
+        }
+        assert!(!tokens.admit(None));
+        assert!(!Tokens::default().admit(Some(b"Bearer ")));
+        assert_eq!(format!("{tokens:?}"), "Tokens(2)");
+    }
+}

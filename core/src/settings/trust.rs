@@ -1,0 +1,27 @@
+//! What a document from the source must be like before anybody looks into it.
+
+use serde::de::{Deserialize, Deserializer, Error};
+
+use crate::compile::MOST_BYTES;
+use crate::signature::PublicKey;
+
+pub(super) fn default_max_bytes() -> usize {
+    16 << 20
+}
+
+pub(super) fn max_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    let bytes = value.as_u64().and_then(|bytes| usize::try_from(bytes).ok());
+    bytes.filter(|bytes| (1..=MOST_BYTES).contains(bytes)).ok_or_else(|| {
+        D::Error::custom(format!("must be a whole number of bytes from 1 to {MOST_BYTES}, this is `{value}`"))
+    })
+}
+
+/// An empty list could be meant as "nobody" or as "anybody", so it is neither.
+pub(super) fn public_keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PublicKey>, D::Error> {
+    let keys = Vec::<PublicKey>::deserialize(deserializer)?;
+    if keys.is_empty() {
+        return Err(D::Error::custom("must hold a key; leave it out to take documents that nobody signed"));
+    }
+    Ok(keys)
+}

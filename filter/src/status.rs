@@ -1,0 +1,98 @@
+//! The status page: what is in force in this proxy, answered by the filter itself.
+//!
+//! Without tokens it is for clients on the proxy's own machine. A proxy may take the client's address from a header that
+//! anybody can send (Envoy does so unless `use_remote_address` is set), so the client's address alone proves nothing;
+//! the address that the connection came in at cannot be forged, and one that came in at a loopback address came from
+//! this machine. Both must be loopback.
+
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+
+use turquoise_core::Settings;
+use turquoise_core::status::Facts;
+
+use crate::host::{self, Headers};
+use crate::live::Live;
+use crate::metrics::DocumentMetrics;
+use crate::shared::Shared;
+
+/// Nobody may keep an answer: it speaks of this moment.
+const NO_STORE: (&str, &[u8]) = ("cache-control", b"no-store");
+
+/// The page of one configuration in one VM.
+#[derive(Debug)]
+pub(crate) struct StatusPage {
+    settings: Rc<Settings>,
+    shared: Option<Shared>,
+    metrics: DocumentMetrics,
+    vm: u64,
+}
+
+impl StatusPage {
+    pub(crate) fn new(
+        settings: &Rc<Settings>,
+        shared: Option<&Shared>,
+        metrics: &DocumentMetrics,
+        vm: u64,
+    ) -> Self {
+        Self { settings: Rc::clone(settings), shared: shared.cloned(), metrics: metrics.clone(), vm }
+    }
+
+    /// Whether the request is for this page.
+    pub(crate) fn is_asked(&self, headers: &Headers) -> bool {
+        let path = headers.get(":path").and_then(|path| path.split(|byte| *byte == b'?').next());
+        self.settings.status.as_ref().is_some_and(|status| path == Some(status.path.as_bytes()))
+    }
+
+    /// Answers the request: with the page, or with what keeps it from the client.
+    pub(crate) fn answer(&self, headers: &Headers, live: &Live) {
+        let Some(status) = &self.settings.status else { return };
+        if status.tokens.is_empty() {
+            if !is_local() {
+                return host::answer(404, &[NO_STORE], b"", "turquoise_status_not_local");
+            }
+        } else if !status.tokens.admit(headers.get("authorization")) {
+            let challenge = ("www-authenticate", &b"Bearer"[..]);
+            return host::answer(401, &[NO_STORE, challenge], b"", "turquoise_status_unauthorized");
+        }
+        if !matches!(headers.get(":method"), Some(b"GET" | b"HEAD")) {
+            return host::answer(405, &[NO_STORE, ("allow", b"GET, HEAD")], b"", "turquoise_status_method");
+        }
+        let body = self.page(live);
+        let json = ("content-type", &b"application/json"[..]);
+        host::answer(200, &[NO_STORE, json], body.as_bytes(), "turquoise_status");
+    }
+
+    fn page(&self, live: &Live) -> String {
+        let now = host::now();
+        let meta = self.shared.as_ref().and_then(Shared::meta);
+        let confirmed = meta.as_ref().filter(|meta| meta.fingerprint == live.snapshot.fingerprint());
+        let error = self.shared.as_ref().and_then(Shared::error);
+        let inlined = u64::from(self.settings.document.is_some());
+        let facts = Facts {
+            generation: meta.as_ref().map_or(inlined, |meta| meta.generation),
+            etag: confirmed.and_then(|meta| meta.etag.as_deref()),
+            in_force: live.origin(meta.as_ref()),
+            source: self.settings.source.as_ref(),
+            age_seconds: confirmed.map(|meta| now.saturating_sub(meta.confirmed) / 1000),
+            last_error: error.as_deref(),
+            vm: self.vm,
+            leads: self.shared.as_ref().is_some_and(|shared| shared.leads(self.vm, now)),
+            fetches: &self.metrics.fetches(),
+            refusals: &self.metrics.refusals(),
+        };
+        facts.to_json(&live.snapshot)
+    }
+}
+
+/// Whether the request came from this machine, by both ends of its connection.
+fn is_local() -> bool {
+    let loopback = |end: &str| host::property(end).is_some_and(|address| is_loopback(&address));
+    loopback("source.address") && loopback("destination.address")
+}
+
+fn is_loopback(address: &str) -> bool {
+    let address =
+        address.parse::<SocketAddr>().map(|address| address.ip()).or_else(|_| address.parse::<IpAddr>());
+    address.is_ok_and(|address| address.to_canonical().is_loopback())
+}
