@@ -25,11 +25,13 @@ up: tools wasm ## Start the same Envoy and applications, and leave them running 
 	@cargo build --release --quiet -p turquoise-cli -p blue-green
 	@target/release/demo up
 
-test: wasm ## Run every test, in a real Envoy, in Node and in Chromium too
+test: wasm ## Run every test, in a real Envoy, in Node, Python and Chromium too
 	@cargo build --release -p turquoise-cli
 	@cargo test --workspace
 	@$(MAKE) --no-print-directory preview
 	@npm --prefix preview test
+	@npm --prefix envoy/ofrep ci --silent
+	@npm --prefix envoy/ofrep test
 
 preview: ## Build the npm package: preview/pkg
 	@.ci/install-tools

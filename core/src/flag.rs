@@ -227,4 +227,16 @@ impl Snapshot {
     pub fn reads_clock(&self) -> bool {
         self.reads_clock
     }
+
+    /// Whether any rule may read attributes that [`Snapshot::attributes`] does not name: by a path that it computes, or
+    /// all of them.
+    pub(crate) fn reads_anything(&self) -> bool {
+        use crate::rule::{Node, Operator as O};
+        let missing = |operator| matches!(operator, O::Missing | O::MissingSome);
+        self.rules.nodes.iter().any(|node| match node {
+            Node::Whole | Node::Computed(_) => true,
+            Node::Operator(operator, _) | Node::Spread(operator, _) => missing(*operator),
+            _ => false,
+        })
+    }
 }

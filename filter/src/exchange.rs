@@ -11,6 +11,7 @@ use turquoise_core::{RequestContext, Scratch, Settings, TargetingKey, Timestamp,
 use crate::anonymous;
 use crate::host::{self, Headers, Map};
 use crate::live::Live;
+use crate::ofrep::{self as ofrep_calls, Begun, Call};
 use crate::request::ProxyRequest;
 use crate::status::StatusPage;
 
@@ -21,11 +22,13 @@ pub(crate) struct Exchange {
     scratch: Rc<RefCell<Scratch>>,
     /// A cookie to set on the response.
     set_cookie: Option<String>,
+    /// An OFREP request whose body is still to come.
+    call: Option<Call>,
 }
 
 impl Exchange {
     pub(crate) fn new(live: Rc<Live>, status: Option<Rc<StatusPage>>, scratch: Rc<RefCell<Scratch>>) -> Self {
-        Self { live, status, scratch, set_cookie: None }
+        Self { live, status, scratch, set_cookie: None, call: None }
     }
 
     /// Removes what only the filter may set, and tells whether there was anything.
@@ -96,14 +99,34 @@ impl Exchange {
 impl Context for Exchange {}
 
 impl HttpContext for Exchange {
-    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
+    fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
         let headers = host::headers(Map::Request);
         if let Some(status) = self.status.as_ref().filter(|status| status.is_asked(&headers)) {
             status.answer(&headers, &self.live);
             return Action::Pause;
         }
+        let headers = match ofrep_calls::begin(&self.live, headers, end_of_stream, &self.scratch) {
+            Begun::NotOurs(headers) => headers,
+            Begun::Waits(call) => {
+                self.call = Some(call);
+                return Action::Pause;
+            }
+            Begun::Answered => return Action::Pause,
+        };
         let stripped = self.strip(&headers);
         self.decide(&headers, stripped)
+    }
+
+    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        let Some(call) = self.call.take() else { return Action::Continue };
+        self.call = call.body(&self.live, size, end_of_stream, &self.scratch);
+        Action::Pause
+    }
+
+    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        let Some(call) = self.call.take() else { return Action::Continue };
+        call.trailers(&self.live, &self.scratch);
+        Action::Pause
     }
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
@@ -111,5 +134,11 @@ impl HttpContext for Exchange {
             host::add_header(Map::Response, "set-cookie", cookie.as_bytes());
         }
         Action::Continue
+    }
+
+    fn on_log(&mut self) {
+        if let Some(call) = self.call.take() {
+            call.abandoned(&self.live);
+        }
     }
 }

@@ -21,6 +21,7 @@ mod host;
 mod job;
 mod live;
 mod metrics;
+mod ofrep;
 mod plugin;
 mod request;
 mod root;

@@ -1,12 +1,14 @@
 //! What is in force: a snapshot with everything that is derived from it once, swapped as a whole.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
+use turquoise_core::ofrep::Service;
 use turquoise_core::status::InForce;
 use turquoise_core::{Bindings, CompileError, FlagId, Settings, Snapshot, fingerprint};
 
 use crate::job::options;
-use crate::metrics::Requests;
+use crate::metrics::{OfrepRequests, Requests};
 use crate::request::property_names;
 use crate::shared::Meta;
 
@@ -19,6 +21,10 @@ pub(crate) struct Live {
     /// The flags that the flag header carries; a flag that the document lacks is left out.
     pub(crate) exposed: Vec<FlagId>,
     pub(crate) requests: Requests,
+    /// OFREP, where the configuration serves it.
+    pub(crate) ofrep: Option<Service>,
+    pub(crate) ofrep_requests: OfrepRequests,
+    hinted: Cell<bool>,
 }
 
 impl Live {
@@ -53,8 +59,16 @@ impl Live {
             property_names: property_names(&settings.context),
             exposed: exposed.filter_map(|key| snapshot.flag(key)).collect(),
             requests: Requests::default(),
+            ofrep: Service::new(settings, &snapshot),
+            ofrep_requests: OfrepRequests::default(),
+            hinted: Cell::new(false),
             settings: Rc::clone(settings),
             snapshot,
         }
+    }
+
+    /// Whether it has yet to be said that the proxy may hold bodies back.
+    pub(crate) fn hint_at_held_bodies(&self) -> bool {
+        !self.hinted.replace(true)
     }
 }

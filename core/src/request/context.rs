@@ -80,23 +80,42 @@ pub enum TargetingKey<'a> {
 impl ContextSettings {
     /// The first of the configured sources that holds a targeting key.
     pub fn targeting_key<'a, R: Request + ?Sized>(&'a self, request: &'a R) -> TargetingKey<'a> {
+        if let Some(key) = self.named_key(request) {
+            return TargetingKey::Known(key);
+        }
+        match (self.anonymous_key(request), self.anonymous_cookie()) {
+            (Some(key), _) => TargetingKey::Known(key),
+            (None, Some(name)) => TargetingKey::Anonymous(name),
+            (None, None) => TargetingKey::Absent,
+        }
+    }
+
+    /// The targeting key that says who somebody is: the first one before the search ends with an anonymous cookie.
+    pub(crate) fn named_key<'a, R: Request + ?Sized>(&'a self, request: &'a R) -> Option<&'a str> {
         for source in &self.targeting_key {
             let value = match source {
                 KeySource::Header(name) => request.header(name.as_bytes()).and_then(text),
                 KeySource::Cookie(name) => cookies(request, name).next(),
-                KeySource::AnonymousCookie(name) => {
-                    // A sibling domain may have set a cookie of the same name, which a browser sends first.
-                    return match cookies(request, name).find(|value| is_anonymous_id(value)) {
-                        Some(value) => TargetingKey::Known(value),
-                        None => TargetingKey::Anonymous(name),
-                    };
-                }
+                KeySource::AnonymousCookie(_) => return None,
             };
             if let Some(value) = value.filter(|value| !value.is_empty()) {
-                return TargetingKey::Known(value);
+                return Some(value);
             }
         }
-        TargetingKey::Absent
+        None
+    }
+
+    /// The anonymous targeting key that a request carries.
+    pub(crate) fn anonymous_key<'a, R: Request + ?Sized>(&'a self, request: &'a R) -> Option<&'a str> {
+        // A sibling domain may have set a cookie of the same name, which a browser sends first.
+        cookies(request, self.anonymous_cookie()?).find(|value| is_anonymous_id(value))
+    }
+
+    fn anonymous_cookie(&self) -> Option<&str> {
+        self.targeting_key.iter().find_map(|source| match source {
+            KeySource::AnonymousCookie(name) => Some(name.as_str()),
+            _ => None,
+        })
     }
 }
 

@@ -4,6 +4,7 @@
 mod duration;
 mod error;
 mod names;
+mod ofrep;
 mod reserved;
 mod status;
 mod tokens;
@@ -12,6 +13,7 @@ mod trust;
 pub(crate) use duration::parse as parse_duration;
 pub use error::SettingsError;
 pub(crate) use names::is_token;
+pub use ofrep::{EventStream, OfrepSettings, StreamEndpoint, StreamKind, VisibleFlags};
 pub use status::StatusSettings;
 pub use tokens::Tokens;
 
@@ -48,6 +50,12 @@ pub struct Settings {
     /// The request header that tells the upstream which flags are on.
     #[serde(default)]
     pub flag_header: Option<FlagHeader>,
+    /// OpenFeature's remote evaluation protocol.
+    #[serde(default)]
+    pub ofrep: OfrepSettings,
+    /// A hash of the configuration as it was read.
+    #[serde(skip)]
+    pub fingerprint: u64,
     /// Who may ask for the status page, and where; without it there is none.
     #[serde(default)]
     pub status: Option<StatusSettings>,
@@ -67,6 +75,8 @@ impl Default for Settings {
             upstreams: None,
             upstream_header: default_upstream_header(),
             flag_header: None,
+            ofrep: OfrepSettings::default(),
+            fingerprint: 0,
             status: None,
         }
     }
@@ -218,9 +228,10 @@ impl Settings {
             return Err(SettingsError::not_an_object(text));
         }
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let settings = serde_path_to_error::deserialize(&mut deserializer)
+        let mut settings: Self = serde_path_to_error::deserialize(&mut deserializer)
             .map_err(|error| SettingsError::of(text, Some(error.path()), error.inner()))?;
         deserializer.end().map_err(|error| SettingsError::of(text, None, &error))?;
+        settings.fingerprint = crate::fingerprint(configuration);
         Ok(settings)
     }
 }
@@ -306,6 +317,7 @@ mod tests {
             (r#"{"context": {"targetingKey": [{}]}}"#, &["$.context.targetingKey[0]", "exactly one key"]),
             (r#"{"upstreams": "x"}"#, &["$.upstreams", "must be an array, this is a string"]),
             (r#"{"source": []}"#, &["$.source", "must be an object, this is an array"]),
+            (r#"{"ofrep": {"enable": true}}"#, &["$.ofrep", "`enable`", "`enabled`"]),
             (" []", &["$ (line 1, column 2)", "must be an object"]),
         ] {
             let error = error(configuration);

@@ -25,6 +25,7 @@ pub(crate) enum Map {
 /// Which bytes are meant. The numbers are proxy-wasm's.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Buffer {
+    RequestBody = 0,
     CalloutBody = 4,
     PluginConfiguration = 7,
 }

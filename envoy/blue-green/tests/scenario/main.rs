@@ -6,6 +6,7 @@
 mod failures;
 mod forging;
 mod odd_requests;
+mod ofrep;
 mod refusals;
 mod routing;
 mod support;

@@ -1,4 +1,4 @@
-//! Evaluations as JSON: OFREP's response object, and the header that carries flags upstream.
+//! Evaluations as JSON: the response object, and the header that carries flags upstream.
 
 use std::fmt::Write as _;
 
@@ -68,7 +68,7 @@ pub fn write_flag_header<A: Attributes + ?Sized>(
     out.push('}');
 }
 
-fn write_string(out: &mut String, text: &str) {
+pub(super) fn write_string(out: &mut String, text: &str) {
     // Writing a string to a string cannot fail.
     let _ = write!(out, "{}", serde_json::Value::from(text));
 }

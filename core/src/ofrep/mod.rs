@@ -1,0 +1,18 @@
+//! OpenFeature's remote evaluation protocol (OFREP 0.3.0): what is asked, who may ask, and the answers.
+//!
+//! Whoever serves it (the filter) brings requests and bodies and sends what comes back; nothing of the protocol is
+//! decided elsewhere. docs/reference/ofrep.md says what clients see.
+
+mod access;
+mod answer;
+mod body;
+mod endpoint;
+mod etag;
+mod evaluation;
+mod overlay;
+mod service;
+
+pub use answer::Answer;
+pub use endpoint::Endpoint;
+pub use evaluation::{write_evaluation, write_flag_header};
+pub use service::{Asked, Service};

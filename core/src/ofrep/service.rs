@@ -1,0 +1,261 @@
+//! The protocol over one snapshot, under one configuration.
+
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use super::body::Stated;
+use super::etag::{Known, Tag};
+use super::evaluation::write_evaluation;
+use super::overlay::{OverlaidContext, Overlay};
+use super::{Answer, Endpoint};
+use crate::flag::{EvaluationError, FlagId, Reason};
+use crate::request::{Bindings, Request, RequestContext};
+use crate::settings::{OfrepSettings, Settings, VisibleFlags};
+use crate::snapshot::Snapshot;
+use crate::{Scratch, Timestamp};
+
+/// What every answer of one snapshot needs, prepared once.
+#[derive(Debug)]
+pub struct Service {
+    /// The flags that callers may see, in ascending order; all of them when `None`.
+    visible: Option<Vec<FlagId>>,
+    overlay: Overlay,
+    /// Whether an answer may change while everything that is known before it stays the same.
+    unforeseeable: bool,
+    /// Streams that tell of changes, as JSON; empty when there are none.
+    event_streams: String,
+}
+
+/// A request, and what it is answered from.
+#[derive(Debug)]
+pub struct Asked<'a, R: ?Sized> {
+    /// What is asked for.
+    pub endpoint: &'a Endpoint,
+    /// The request.
+    pub request: &'a R,
+    /// The plugin configuration.
+    pub settings: &'a Settings,
+    /// The snapshot that the service was prepared for.
+    pub snapshot: &'a Snapshot,
+    /// The bindings that were made for that snapshot.
+    pub bindings: &'a Bindings,
+    /// The time; it does not matter where [`Snapshot::reads_clock`] says so.
+    pub now: Timestamp,
+}
+
+impl Service {
+    /// Prepares the protocol for a snapshot; `None` where the configuration does not serve it.
+    pub fn new(settings: &Settings, snapshot: &Snapshot) -> Option<Self> {
+        let ofrep = &settings.ofrep;
+        if !ofrep.enabled {
+            return None;
+        }
+        let event_streams = match ofrep.event_streams.is_empty() {
+            true => String::new(),
+            false => serde_json::to_string(&ofrep.event_streams).unwrap_or_default(),
+        };
+        Some(Self {
+            visible: visible(&ofrep.flags, snapshot),
+            overlay: Overlay::new(snapshot, &settings.context),
+            unforeseeable: snapshot.reads_clock() || snapshot.reads_anything(),
+            event_streams,
+        })
+    }
+
+    /// The answer to a request that its headers decide alone; `None` where the body is needed.
+    pub fn refuse<R: Request + ?Sized>(
+        settings: &OfrepSettings,
+        endpoint: &Endpoint,
+        request: &R,
+    ) -> Option<Answer> {
+        settings.refusal(endpoint, request).map(|answer| settings.expose(request, answer))
+    }
+
+    /// The answer to a body that is longer than allowed.
+    pub fn too_long<R: Request + ?Sized>(
+        settings: &OfrepSettings,
+        endpoint: &Endpoint,
+        request: &R,
+    ) -> Answer {
+        settings.expose(request, settings.too_long(endpoint))
+    }
+
+    /// The answer to a request that was not refused, with its whole body.
+    pub fn answer<R: Request + ?Sized>(
+        &self,
+        asked: &Asked<'_, R>,
+        body: &[u8],
+        scratch: &mut Scratch,
+    ) -> Answer {
+        let settings = &asked.settings.ofrep;
+        let answer = match asked.endpoint {
+            _ if settings.is_too_long(body.len() as u64) => settings.too_long(asked.endpoint),
+            Endpoint::Flag(key) => self.one(asked, key, body, scratch),
+            Endpoint::Flags => self.all(asked, body, scratch),
+        };
+        settings.expose(asked.request, answer)
+    }
+
+    fn one<R: Request + ?Sized>(
+        &self,
+        asked: &Asked<'_, R>,
+        key: &str,
+        body: &[u8],
+        scratch: &mut Scratch,
+    ) -> Answer {
+        let snapshot = asked.snapshot;
+        let context = match self.context(asked, body) {
+            Ok(context) => context,
+            Err(answer) => return answer,
+        };
+        // What nobody may see answers exactly as what is not there.
+        let key_of_visible =
+            Some(key).filter(|key| snapshot.flag(key).is_none_or(|flag| self.is_visible(flag)));
+        let evaluation = match key_of_visible {
+            Some(key) => snapshot.evaluate(key, &context, asked.now, scratch),
+            None => crate::Evaluation {
+                flag: None,
+                variant: None,
+                reason: Reason::Error,
+                error: Some(EvaluationError::FlagNotFound),
+            },
+        };
+        let mut out = String::new();
+        write_evaluation(&mut out, snapshot, key, &evaluation);
+        let status = match evaluation.error {
+            None => 200,
+            Some(EvaluationError::FlagNotFound) => 404,
+            Some(_) => 400,
+        };
+        Answer::json(status, out)
+    }
+
+    fn all<R: Request + ?Sized>(&self, asked: &Asked<'_, R>, body: &[u8], scratch: &mut Scratch) -> Answer {
+        let header = asked.request.header(b"if-none-match");
+        let known = Known::of(header.unwrap_or_default());
+        let foreseen = (!self.unforeseeable).then(|| self.tag(asked, body));
+        if let Some(tag) = foreseen.as_ref().filter(|tag| known.lists(tag)) {
+            return not_modified(tag);
+        }
+        let context = match self.context(asked, body) {
+            Ok(context) => context,
+            Err(answer) => return answer,
+        };
+        let out = self.write_all(asked, &context, scratch);
+        let tag = foreseen.unwrap_or_else(|| {
+            let mut tag = Tag::new();
+            tag.part(out.as_bytes());
+            tag.finish()
+        });
+        match known == Known::Anything || known.lists(&tag) {
+            true => not_modified(&tag),
+            false => Answer::json(200, out).with("etag", tag),
+        }
+    }
+
+    fn write_all<R: Request + ?Sized>(
+        &self,
+        asked: &Asked<'_, R>,
+        context: &OverlaidContext<'_, R>,
+        scratch: &mut Scratch,
+    ) -> String {
+        let snapshot = asked.snapshot;
+        let mut out = "{\"flags\":[".to_owned();
+        let empty = out.len();
+        for flag in snapshot.flags().filter(|flag| self.is_visible(*flag)) {
+            if out.len() > empty {
+                out.push(',');
+            }
+            let evaluation = snapshot.evaluate_flag(flag, context, asked.now, scratch);
+            write_evaluation(&mut out, snapshot, snapshot.key(flag), &evaluation);
+        }
+        out.push(']');
+        if !self.event_streams.is_empty() {
+            out.push_str(",\"eventStreams\":");
+            out.push_str(&self.event_streams);
+        }
+        if let Some(metadata) = snapshot.metadata(None) {
+            out.push_str(",\"metadata\":");
+            out.push_str(metadata);
+        }
+        out.push('}');
+        out
+    }
+
+    fn is_visible(&self, flag: FlagId) -> bool {
+        self.visible.as_ref().is_none_or(|visible| visible.binary_search(&flag).is_ok())
+    }
+
+    /// What the caller states, under what the proxy knows.
+    fn context<'a, R: Request + ?Sized>(
+        &self,
+        asked: &Asked<'a, R>,
+        body: &[u8],
+    ) -> Result<OverlaidContext<'a, R>, Answer> {
+        let failed = |code, details: &str| Answer::failed(asked.endpoint, code, details);
+        let mut stated = Stated::parse(body).map_err(|details| failed("INVALID_CONTEXT", &details))?;
+        let (context, trusted) = (&asked.settings.context, asked.settings.ofrep.trust_context);
+        let stated_key = stated.targeting_key.take();
+        let named = context.named_key(asked.request);
+        let known = if trusted { stated_key.as_deref().or(named) } else { named.or(stated_key.as_deref()) };
+        let key = known.or_else(|| context.anonymous_key(asked.request));
+        if key.is_none() && asked.settings.ofrep.require_targeting_key {
+            return Err(failed("TARGETING_KEY_MISSING", "`context.targetingKey` is missing"));
+        }
+        let request = RequestContext::new(asked.request, asked.bindings, context, named);
+        Ok(self.overlay.apply(stated, key, request, trusted))
+    }
+
+    /// A tag of everything that the answer depends on.
+    fn tag<R: Request + ?Sized>(&self, asked: &Asked<'_, R>, body: &[u8]) -> String {
+        let context = &asked.settings.context;
+        let mut tag = Tag::new();
+        tag.part(&asked.snapshot.fingerprint().to_le_bytes());
+        tag.part(&asked.settings.fingerprint.to_le_bytes());
+        tag.part(body);
+        tag.optional(context.named_key(asked.request).map(str::as_bytes));
+        tag.optional(context.anonymous_key(asked.request).map(str::as_bytes));
+        let request = RequestContext::new(asked.request, asked.bindings, context, None);
+        self.overlay.visit(&request, |value| tag.optional(value));
+        tag.finish()
+    }
+}
+
+fn not_modified(tag: &str) -> Answer {
+    Answer::bare(304).with("etag", tag)
+}
+
+/// The flags that callers may see; `None` for all.
+fn visible(flags: &VisibleFlags, snapshot: &Snapshot) -> Option<Vec<FlagId>> {
+    let mut visible: Vec<_> = match flags {
+        VisibleFlags::All => return None,
+        VisibleFlags::Listed(keys) => keys.iter().filter_map(|key| snapshot.flag(key)).collect(),
+        VisibleFlags::Client => for_clients(snapshot),
+    };
+    visible.sort_unstable();
+    visible.dedup();
+    Some(visible)
+}
+
+/// Those whose metadata, or else the flag set's, says `"client": true`.
+fn for_clients(snapshot: &Snapshot) -> Vec<FlagId> {
+    #[derive(Deserialize)]
+    struct Metadata {
+        client: Option<Json>,
+    }
+    let says_so = |metadata: &str| {
+        let read = || serde_json::from_str(metadata).ok();
+        let is_worth_reading = metadata.contains("\"client\"");
+        is_worth_reading.then(read).flatten().and_then(|Metadata { client }| client) == Some(Json::Bool(true))
+    };
+    // Flags often have the metadata of the one before; ten thousand are read while requests wait.
+    let mut last = (None, false);
+    let mut is_for_clients = |flag| {
+        let metadata = snapshot.metadata(Some(flag));
+        if metadata != last.0 {
+            last = (metadata, metadata.is_some_and(says_so));
+        }
+        last.1
+    };
+    snapshot.flags().filter(|flag| is_for_clients(*flag)).collect()
+}
