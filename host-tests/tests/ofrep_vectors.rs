@@ -64,8 +64,7 @@ fn run(file: &str, pieces: usize) -> usize {
         let asked = Request::new(&request.method, "shop.example.com", &request.path);
         let asked = request.headers.iter().fold(asked, |asked, (name, value)| asked.header(name, value));
         let size = request.body.len().div_ceil(pieces).max(1);
-        let asked =
-            request.body.as_bytes().chunks(size).fold(asked, turquoise_host::simulated::Request::body);
+        let asked = request.body.as_bytes().chunks(size).fold(asked, Request::body);
         check(name, &running, asked, expect);
     }
     suite.cases.len()

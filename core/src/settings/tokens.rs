@@ -17,15 +17,18 @@ impl Tokens {
         self.0.is_empty()
     }
 
-    /// Whether an `authorization` header shows one of the tokens. Every token is compared, and wholly, so that the time
-    /// tells nothing but lengths.
+    /// Whether an `authorization` header shows one of the tokens.
     pub fn admit(&self, authorization: Option<&[u8]>) -> bool {
         let Some((scheme, shown)) = authorization.and_then(|value| value.split_at_checked(7)) else {
             return false;
         };
-        let shown = shown.trim_ascii();
-        let found = self.0.iter().fold(false, |found, token| found | token.is(shown));
-        found && scheme.eq_ignore_ascii_case(b"bearer ")
+        self.contain(shown.trim_ascii()) && scheme.eq_ignore_ascii_case(b"bearer ")
+    }
+
+    /// Whether this is one of the tokens. Every token is compared, and wholly, so that the time tells nothing but
+    /// lengths.
+    pub(crate) fn contain(&self, shown: &[u8]) -> bool {
+        self.0.iter().fold(false, |found, token| found | token.is(shown))
     }
 }
 
