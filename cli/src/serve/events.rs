@@ -32,6 +32,10 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 /// A comment after so long without an event: proxies in between cut quiet connections, most after 60 s.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
+/// How long after the proxies the clients learn of a change: they ask a proxy at once, and one that still has the old
+/// document would leave them with it until the next change. Proxies take some ten milliseconds.
+const HEAD_START: Duration = Duration::from_millis(250);
+
 /// When clients shall come back after the connection broke.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -99,16 +103,19 @@ impl Stream {
         let is_news = |served: &Served| {
             served.document.as_ref().is_some_and(|document| Some(document.version.as_str()) != known)
         };
-        let event = tokio::select! {
+        let news = async {
+            self.served.wait_for(is_news).await.ok()?;
+            tokio::time::sleep(HEAD_START).await;
+            Some(())
+        };
+        tokio::select! {
             biased;
             _ = self.stopped.wait_for(|stopped| *stopped) => return None,
-            served = self.served.wait_for(is_news) => {
-                let document = served.ok()?.document.clone()?;
-                (refetch(&document), document.version.clone())
-            }
-        };
-        self.known = Some(event.1);
-        Some(event.0)
+            news = news => news?,
+        }
+        let document = self.served.borrow().document.clone()?;
+        self.known = Some(document.version.clone());
+        Some(refetch(&document))
     }
 
     /// When to come back, and to who names no last event the id of what is served: without data nothing is dispatched,
