@@ -170,7 +170,9 @@ async fn answer(request: Request<Incoming>, state: Arc<Mutex<State>>) -> Result<
             return Ok(Response::builder().status(status).body(Told::whole("told to fail".into()))?);
         }
         Behaviour::Page(html) => {
-            return Ok(Response::builder().header(CONTENT_TYPE, "text/html").body(Told::whole(html.into()))?);
+            return Ok(Response::builder()
+                .header(CONTENT_TYPE, "text/html")
+                .body(Told::whole(html.into()))?);
         }
     };
     let known = request.headers().get(IF_NONE_MATCH).is_some_and(|sent| sent.as_bytes() == etag.as_bytes());

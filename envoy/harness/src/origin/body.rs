@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
-use tokio::time::{Interval, interval};
+use tokio::time::{Interval, Sleep, interval, sleep};
 
 /// A body whose length is announced, whatever comes of it.
 #[derive(Debug)]
@@ -18,8 +18,8 @@ pub(super) struct Told {
 enum Pace {
     /// All of it.
     Whole,
-    /// The first half; then the connection breaks.
-    Half { sent: bool },
+    /// The first half; then, once that is on its way, the connection breaks.
+    Half(Option<Pin<Box<Sleep>>>),
     /// A byte at every tick.
     Drip(Interval),
 }
@@ -30,7 +30,7 @@ impl Told {
     }
 
     pub(super) fn half(rest: Bytes) -> Self {
-        Self { rest, pace: Pace::Half { sent: false } }
+        Self { rest, pace: Pace::Half(None) }
     }
 
     pub(super) fn drip(rest: Bytes, period: Duration) -> Self {
@@ -61,9 +61,12 @@ impl Body for Told {
         let bytes = match &mut told.pace {
             _ if told.rest.is_empty() => return Poll::Ready(None),
             Pace::Whole => std::mem::take(&mut told.rest),
-            Pace::Half { sent: true } => return Poll::Ready(Some(Err(BreaksOff))),
-            Pace::Half { sent } => {
-                *sent = true;
+            Pace::Half(Some(pause)) => {
+                ready!(pause.as_mut().poll(context));
+                return Poll::Ready(Some(Err(BreaksOff)));
+            }
+            Pace::Half(pause) => {
+                *pause = Some(Box::pin(sleep(Duration::from_millis(50))));
                 told.rest.split_to(told.rest.len() / 2)
             }
             Pace::Drip(ticks) => {
