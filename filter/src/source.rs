@@ -137,8 +137,8 @@ impl Poller {
                 };
                 let quick = waited < AT_ONCE_MILLISECONDS;
                 self.at_once = if quick { self.at_once.saturating_add(1) } else { 0 };
-                let again = source.long_poll.is_some_and(|wait| newer || long(wait))
-                    && self.at_once <= MOST_AT_ONCE;
+                let again =
+                    source.long_poll.is_some_and(|wait| newer || long(wait)) && self.at_once <= MOST_AT_ONCE;
                 self.next =
                     if again { now } else { pending.since.saturating_add(milliseconds(source.interval)) };
             }

@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::endure::AFTER_REFUSALS;
-use crate::fixture::{Fixture, PATIENCE, Start};
+use crate::fixture::{Fixture, PATIENCE, Start, WORKERS};
 
 /// What kills a VM of that module.
 const TRAP: &str = "x-turquoise-test-trap";
@@ -33,14 +33,12 @@ const DEATHS: u64 = 8;
 /// Requests that were sent before and are answered after. On new connections, they are on all workers.
 const OPEN: usize = 16;
 
+/// After so long another VM asks the source: a lease ends, and somebody looks.
+const SUCCESSION: Duration = Duration::from_secs(6);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_vm_that_died_comes_back_with_the_current_rules() -> Result<()> {
-    let (shipped, trapping) = (paths::module()?, build()?);
-    ensure!(holds_trap(&trapping)? && !holds_trap(&shipped)?, "the feature `trap` is in the wrong module");
-    let config = |config: Config, _: &Path| {
-        config.replace(&shipped.display().to_string(), &trapping.display().to_string())
-    };
-    let mut fixture = Fixture::start(Start { config: &config, ..Start::default() }).await?;
+    let mut fixture = start().await?;
     // The inlined document says blue.
     fixture.release("green", AFTER_REFUSALS).await?;
 
@@ -50,6 +48,40 @@ async fn a_vm_that_died_comes_back_with_the_current_rules() -> Result<()> {
     fixture.release("blue", AFTER_REFUSALS).await.context("after VMs died")?;
     // All but what that one worker refused for that moment.
     fixture.right(|record| record.ended > began && record.started < over).await
+}
+
+/// Nobody sends requests to the VM that asks, so Envoy makes no other in its place. A worker's VM asks from then on.
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_vm_that_asks_dies_another_asks() -> Result<()> {
+    let mut fixture = start().await?;
+    fixture.release("green", AFTER_REFUSALS).await?;
+    let mark = fixture.scenario.envoy.log().mark();
+    fixture.origin.publish_with(fixture.document.text() + "\n", TRAP, "now")?;
+    let died = "proxy_on_http_call_response failed";
+    fixture.scenario.envoy.log().wait_for(mark, died, PATIENCE).await?;
+    fixture.edit("blue")?;
+    let swaps = fixture.scenario.swaps().await?;
+    fixture.changes();
+    fixture.origin.publish_with(fixture.document.text(), "x-other", "header")?;
+    let published = Instant::now();
+    while fixture.scenario.swaps().await? < swaps + WORKERS as u64 {
+        ensure!(published.elapsed() < SUCCESSION, "not all workers obey within {SUCCESSION:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    println!("the workers obey {:.1?} after the VM died that asked", published.elapsed());
+    fixture.settles("blue", Instant::now());
+    fixture.some_requests(Instant::now()).await?;
+    ensure!(fixture.scenario.envoy.log().matching(mark, died).len() == 1, "more than one VM died");
+    fixture.right(|_| false).await
+}
+
+async fn start() -> Result<Fixture> {
+    let (shipped, trapping) = (paths::module()?, build()?);
+    ensure!(holds_trap(&trapping)? && !holds_trap(&shipped)?, "the feature `trap` is in the wrong module");
+    let config = |config: Config, _: &Path| {
+        config.replace(&shipped.display().to_string(), &trapping.display().to_string())
+    };
+    Fixture::start(Start { config: &config, ..Start::default() }).await
 }
 
 /// The request that kills is answered 503; nobody else notices.
