@@ -1,10 +1,14 @@
 //! Updates of the listener under load: the plugin configuration before drains beside the one that came.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use envoy_harness::envoy::Config;
+use envoy_harness::http;
 
 use crate::endure::AFTER_REFUSALS;
 use crate::fixture::{Fixture, PATIENCE, STATUS, Start};
@@ -15,6 +19,9 @@ const DRAIN: &str = "3";
 
 /// As many updates follow each other while those before still drain.
 const UPDATES: usize = 6;
+
+/// So many requests at a time come on new connections.
+const STRANGERS: usize = 4;
 
 /// The listener, as the file says.
 struct Listener {
@@ -49,8 +56,35 @@ async fn a_listener_is_updated_in_mid_flight() -> Result<()> {
     fixture.finish().await
 }
 
-/// The new configuration goes by what was fetched, not by its inlined document, from its first request on.
+/// The new configuration goes by what was fetched, not by its inlined document, from its first request on: the load
+/// keeps its connections, so there are strangers as well.
 async fn keeps_what_was_fetched(fixture: &mut Fixture, listener: &Listener) -> Result<()> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let strangers =
+        [(); STRANGERS].map(|()| tokio::spawn(stranger(fixture.scenario.addresses.shop, Arc::clone(&stop))));
+    updates(fixture, listener).await?;
+    stop.store(true, Ordering::Relaxed);
+    let mut served = 0;
+    for stranger in strangers {
+        served += stranger.await??;
+    }
+    println!("{served} requests on connections of their own");
+    Ok(())
+}
+
+/// Requests one after another, each on a connection of its own, which is what meets a configuration first.
+async fn stranger(shop: SocketAddr, stop: Arc<AtomicBool>) -> Result<usize> {
+    let mut served = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let reply = http::get(shop, "/hello", &[("x-user-id", "a stranger")]).await?;
+        let right = reply.status == 200 && reply.text().contains(r#""colour":"green""#);
+        ensure!(right, "a new connection is answered {} {}", reply.status, reply.text());
+        served += 1;
+    }
+    Ok(served)
+}
+
+async fn updates(fixture: &mut Fixture, listener: &Listener) -> Result<()> {
     for number in 0..UPDATES {
         let path = format!("/status-{number}");
         let inlined = format!(r#""version": "inlined-{number}""#);
