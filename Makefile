@@ -47,7 +47,7 @@ lint: tools ## Check format, lints, documentation, licences and the dependency r
 	@.ci/install-tools lint
 	@cargo fmt --all --check
 	@cargo clippy --workspace --all-targets -- -D warnings
-	@cargo clippy -p turquoise-filter --target wasm32-wasip1 -- -D warnings
+	@cargo clippy -p turquoise-filter --all-features --target wasm32-wasip1 -- -D warnings
 	@cargo clippy -p turquoise-core --target wasm32-unknown-unknown -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	@.ci/dependency-rule

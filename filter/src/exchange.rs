@@ -101,6 +101,8 @@ impl Context for Exchange {}
 impl HttpContext for Exchange {
     fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
         let headers = host::headers(Map::Request);
+        #[cfg(feature = "trap")]
+        crate::trap::if_asked(&headers);
         if let Some(status) = self.status.as_ref().filter(|status| status.is_asked(&headers)) {
             status.answer(&headers, &self.live);
             return Action::Pause;

@@ -28,6 +28,8 @@ mod root;
 mod shared;
 mod source;
 mod status;
+#[cfg(feature = "trap")]
+mod trap;
 mod trouble;
 mod trust;
 

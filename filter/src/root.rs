@@ -21,6 +21,8 @@ pub(crate) struct Root {
 
 impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, headers: usize, _: usize, _: usize) {
+        #[cfg(feature = "trap")]
+        crate::trap::if_asked(&host::headers(host::Map::CalloutResponse));
         if let Some(plugin) = &mut self.plugin {
             plugin.answered(token, headers);
         }

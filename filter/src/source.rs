@@ -1,5 +1,7 @@
 //! Fetching the document: one callout at a time, conditional on the ETag, and what its answer means.
 
+use std::time::Duration;
+
 use turquoise_core::Source;
 
 use crate::host::{self, CalloutError, Headers, Map};
@@ -60,7 +62,7 @@ pub(crate) enum Answer {
     Failed(String),
 }
 
-fn milliseconds(duration: std::time::Duration) -> u64 {
+fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -88,7 +90,7 @@ impl Poller {
             headers.extend(wait.as_deref().map(|wait| ("prefer", wait)));
         }
         headers.extend(source.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        let timeout = source.timeout.saturating_add(source.long_poll.unwrap_or_default());
+        let timeout = deadline(source);
         match host::callout(&source.cluster, headers, timeout) {
             Ok(token) => {
                 let until = now.saturating_add(milliseconds(timeout)).saturating_add(GRACE_MILLISECONDS);
@@ -118,24 +120,25 @@ impl Poller {
         let Some(pending) = self.pending.take_if(|pending| pending.token == token) else {
             return Answer::Unknown;
         };
-        let answer = read_answer(headers);
+        let waited = now.saturating_sub(pending.since);
+        let answer = read_answer(headers, waited, milliseconds(deadline(source)));
         match &answer {
             Answer::Failed(_) => self.back_off(source, now),
             _ => {
                 self.failures = 0;
                 // A source that waited has shown that it can; so has one that says, by a new ETag, that it has
                 // something newer. Any other that answers at once is asked at intervals.
-                let waited = |wait| now.saturating_sub(pending.since) >= milliseconds(wait) / 2;
+                let long = |wait| waited >= milliseconds(wait) / 2;
                 let newer = match &answer {
                     Answer::Document(_, Some(etag)) => {
                         self.last.as_ref().is_none_or(|last| last.etag != *etag)
                     }
                     _ => false,
                 };
-                let quick = now.saturating_sub(pending.since) < AT_ONCE_MILLISECONDS;
+                let quick = waited < AT_ONCE_MILLISECONDS;
                 self.at_once = if quick { self.at_once.saturating_add(1) } else { 0 };
-                let again = source.long_poll.is_some_and(|wait| newer || waited(wait))
-                    && self.at_once <= MOST_AT_ONCE;
+                let again =
+                    source.long_poll.is_some_and(|wait| newer || long(wait)) && self.at_once <= MOST_AT_ONCE;
                 self.next =
                     if again { now } else { pending.since.saturating_add(milliseconds(source.interval)) };
             }
@@ -183,7 +186,20 @@ impl Poller {
     }
 }
 
-fn read_answer(headers: usize) -> Answer {
+/// How long an answer may take.
+fn deadline(source: &Source) -> Duration {
+    source.timeout.saturating_add(source.long_poll.unwrap_or_default())
+}
+
+/// An answer that came after `waited` milliseconds, where `deadline` were allowed.
+fn read_answer(headers: usize, waited: u64, deadline: u64) -> Answer {
+    // Once an answer has begun, the proxy has no status for one that takes too long. Its clock is not quite ours.
+    if headers == 0 && waited >= deadline - deadline / 10 {
+        return Answer::Failed(format!(
+            "the answer was not complete after {deadline} ms: look at the source and at the way there, or raise \
+             `source.timeout`"
+        ));
+    }
     if headers == 0 {
         return Answer::Failed(
             "the answer broke off, or is larger than the proxy takes (Envoy: about 32 MiB): look at the source's log, \

@@ -23,10 +23,18 @@ pub const CLUSTER: &str = "turquoise_config";
 /// When it does not build.
 pub fn module() -> &'static Module {
     static MODULE: OnceLock<Module> = OnceLock::new();
-    MODULE.get_or_init(|| {
+    MODULE.get_or_init(|| Module::new(shipped()).unwrap_or_else(|error| panic!("the module: {error}")))
+}
+
+/// The bytes of [`module`].
+///
+/// # Panics
+/// When it does not build.
+pub fn shipped() -> &'static [u8] {
+    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+    BYTES.get_or_init(|| {
         let wasm = build();
-        let bytes = std::fs::read(&wasm).unwrap_or_else(|error| panic!("{}: {error}", wasm.display()));
-        Module::new(&bytes).unwrap_or_else(|error| panic!("{}: {error}", wasm.display()))
+        std::fs::read(&wasm).unwrap_or_else(|error| panic!("{}: {error}", wasm.display()))
     })
 }
 

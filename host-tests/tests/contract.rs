@@ -1,7 +1,7 @@
 //! What the module asks of a proxy and offers to it, as a proxy sees it. A change here is a change of the contract with
 //! every host: whoever makes it looks the function up in each proxy first.
 
-use host_tests::module;
+use host_tests::{module, shipped};
 
 #[test]
 fn imports_are_these() {
@@ -91,4 +91,13 @@ fn exports_are_these() {
             "proxy_on_vm_start (i32, i32) -> i32",
         ]
     );
+}
+
+/// What the filter's feature `trap` adds must never ship: whoever sends that header could stop the proxy.
+#[test]
+fn nothing_kills_it_at_a_request_s_word() {
+    let wasm = shipped();
+    // What the trap logs. That it is to be found in a module with the trap, envoy/blue-green/tests/faults/trap.rs sees to.
+    let words = b"the feature `trap` is in this module";
+    assert!(!wasm.windows(words.len()).any(|bytes| bytes == words), "it was built with the feature `trap`");
 }

@@ -163,6 +163,12 @@ impl Edit {
         Self { pointer: "/flags/special-feature/defaultVariant", value: json!(variant) }
     }
 
+    /// Gives the document this version.
+    #[must_use]
+    pub fn version(version: &str) -> Self {
+        Self { pointer: "/metadata/version", value: json!(version) }
+    }
+
     /// Makes the release's variant `green` choose this upstream.
     #[must_use]
     pub fn green_upstream(upstream: &str) -> Self {

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use envoy_harness::envoy::{Config, Envoy, Setup};
 use envoy_harness::load::{Load, Plan};
+use envoy_harness::log::Mark;
 use envoy_harness::process::Process;
 use envoy_harness::{http, paths, ports};
 
@@ -84,8 +85,25 @@ pub struct Scenario {
 impl Scenario {
     /// Starts the blue version and Envoy. `program` is the binary `shop`.
     pub async fn start(program: &Path, addresses: Addresses, workers: usize, config: Config) -> Result<Self> {
+        Self::start_with(program, addresses, workers, config, &[]).await
+    }
+
+    /// The same with more of Envoy's command line.
+    pub async fn start_with(
+        program: &Path,
+        addresses: Addresses,
+        workers: usize,
+        config: Config,
+        arguments: &[&str],
+    ) -> Result<Self> {
         let blue = start_shop(program, "v1", "blue", addresses.blue).await?;
-        let setup = Setup { config, admin: addresses.admin, listeners: vec![addresses.shop], workers };
+        let setup = Setup {
+            config,
+            admin: addresses.admin,
+            listeners: vec![addresses.shop],
+            workers,
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+        };
         let envoy = Envoy::start(&setup).await?;
         Ok(Self { envoy, addresses, program: program.to_owned(), workers, blue, green: None })
     }
@@ -157,6 +175,15 @@ impl Scenario {
                 bail!("the module still adopts documents after {PATIENCE:?}, though none has changed");
             }
         }
+        Ok(())
+    }
+
+    /// An error if a VM died: a panic in the filter is a fault in any test, even where traffic flows on.
+    pub async fn no_vm_died(&self) -> Result<()> {
+        let reloads = self.envoy.stats("vm_reload").await?;
+        ensure!(reloads.values().all(|count| *count == 0), "a VM died: {reloads:?}");
+        let panics = self.envoy.log().matching(Mark::default(), "panicked");
+        ensure!(panics.is_empty(), "the filter panicked: {panics:?}");
         Ok(())
     }
 

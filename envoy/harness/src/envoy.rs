@@ -77,6 +77,8 @@ pub struct Setup {
     pub listeners: Vec<SocketAddr>,
     /// How many worker threads (`--concurrency`).
     pub workers: usize,
+    /// More of Envoy's command line, as `--drain-time-s`.
+    pub arguments: Vec<String>,
 }
 
 /// A running Envoy. It is killed when this is dropped.
@@ -121,6 +123,7 @@ impl Envoy {
         command.arg("-c").arg(&file).arg("--concurrency").arg(setup.workers.to_string());
         // Hot restart shares memory between Envoys of one machine by number: two tests would meet there.
         command.args(["--disable-hot-restart", "--log-level", "info", "--log-format", "[%T.%e][%l][%n] %v"]);
+        command.args(&setup.arguments);
         Ok(Self {
             process: Process::spawn("Envoy", &mut command)?,
             admin: setup.admin,

@@ -4,15 +4,18 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
-use http_body_util::Full;
+use anyhow::{Context, Result, bail};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ETAG, IF_NONE_MATCH};
+use hyper::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
+
+use self::body::Told;
+
+mod body;
 
 /// How the origin answers from now on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +24,12 @@ pub enum Behaviour {
     Serve,
     /// This status, with a body that is no document.
     Status(StatusCode),
+    /// 200 with a page for people, as a captive portal or a gateway's login does.
+    Page(&'static str),
+    /// As [`Behaviour::Serve`], but the connection breaks in the middle of the document.
+    Truncate,
+    /// As [`Behaviour::Serve`], but with a byte of the document at a time and so long between two of them.
+    Drip(Duration),
     /// Never.
     Hang,
     /// By closing the connection in the middle of the request.
@@ -38,6 +47,7 @@ pub struct Origin {
 #[derive(Debug)]
 struct State {
     body: Bytes,
+    headers: Vec<(HeaderName, HeaderValue)>,
     version: u64,
     behaviour: Behaviour,
     requests: u64,
@@ -49,6 +59,7 @@ impl Origin {
     pub async fn start(document: impl Into<Bytes>) -> Result<Self> {
         let state = State {
             body: document.into(),
+            headers: Vec::new(),
             version: 1,
             behaviour: Behaviour::Serve,
             requests: 0,
@@ -71,6 +82,16 @@ impl Origin {
         let mut state = lock(&self.state);
         state.body = document.into();
         state.version += 1;
+    }
+
+    /// The same, with this header, which comes in the place of the one before.
+    pub fn publish_with(&self, document: impl Into<Bytes>, name: &str, value: &str) -> Result<()> {
+        let header = (name.parse()?, value.parse()?);
+        let mut state = lock(&self.state);
+        state.body = document.into();
+        state.headers = vec![header];
+        state.version += 1;
+        Ok(())
     }
 
     /// Answers like this from now on.
@@ -131,31 +152,46 @@ async fn serve(listener: TcpListener, state: Arc<Mutex<State>>) {
     }
 }
 
-async fn answer(request: Request<Incoming>, state: Arc<Mutex<State>>) -> Result<Response<Full<Bytes>>> {
-    let (behaviour, body, etag) = {
+async fn answer(request: Request<Incoming>, state: Arc<Mutex<State>>) -> Result<Response<Told>> {
+    let (behaviour, body, headers, etag) = {
         let mut state = lock(&state);
         state.requests += 1;
-        (state.behaviour, state.body.clone(), format!("\"{}\"", state.version))
+        (state.behaviour, state.body.clone(), state.headers.clone(), format!("\"{}\"", state.version))
     };
-    match behaviour {
+    let pace = match behaviour {
+        Behaviour::Serve => Told::whole,
+        Behaviour::Truncate => Told::half,
+        Behaviour::Drip(period) => return Ok(document(etag, headers, Told::drip(body, period))?),
         Behaviour::Hang => loop {
             tokio::time::sleep(Duration::from_secs(3600)).await;
         },
-        Behaviour::HangUp => Err(anyhow!("told to hang up")),
+        Behaviour::HangUp => bail!("told to hang up"),
         Behaviour::Status(status) => {
-            Ok(Response::builder().status(status).body(Full::from("told to fail"))?)
+            return Ok(Response::builder().status(status).body(Told::whole("told to fail".into()))?);
         }
-        Behaviour::Serve => {
-            let known =
-                request.headers().get(IF_NONE_MATCH).is_some_and(|sent| sent.as_bytes() == etag.as_bytes());
-            let response = Response::builder().header(ETAG, etag);
-            if known {
-                Ok(response.status(StatusCode::NOT_MODIFIED).body(Full::default())?)
-            } else {
-                Ok(response.header("content-type", "application/json").body(Full::new(body))?)
-            }
+        Behaviour::Page(html) => {
+            return Ok(Response::builder()
+                .header(CONTENT_TYPE, "text/html")
+                .body(Told::whole(html.into()))?);
         }
+    };
+    let known = request.headers().get(IF_NONE_MATCH).is_some_and(|sent| sent.as_bytes() == etag.as_bytes());
+    if known {
+        let response = Response::builder().header(ETAG, etag).status(StatusCode::NOT_MODIFIED);
+        return Ok(response.body(Told::whole(Bytes::new()))?);
     }
+    Ok(document(etag, headers, pace(body))?)
+}
+
+fn document(
+    etag: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Told,
+) -> hyper::http::Result<Response<Told>> {
+    let mut response =
+        Response::builder().header(ETAG, etag).header(CONTENT_TYPE, "application/json").body(body)?;
+    response.headers_mut().extend(headers);
+    Ok(response)
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
@@ -189,5 +225,27 @@ mod tests {
         assert_eq!(get(origin.address(), "/", &[]).await.unwrap().text(), "one");
         origin.behave(Behaviour::Status(StatusCode::INTERNAL_SERVER_ERROR));
         assert_eq!(get(origin.address(), "/", &[]).await.unwrap().status, 500);
+    }
+
+    #[tokio::test]
+    async fn a_document_that_breaks_off_or_drips_is_no_whole_reply() {
+        let origin = Origin::start("a document").await.unwrap();
+        origin.behave(Behaviour::Truncate);
+        assert!(get(origin.address(), "/", &[]).await.unwrap_err().to_string().contains("connection lost"));
+        origin.behave(Behaviour::Drip(Duration::from_millis(20)));
+        let start = std::time::Instant::now();
+        assert_eq!(get(origin.address(), "/", &[]).await.unwrap().text(), "a document");
+        assert!(start.elapsed() >= Duration::from_millis(9 * 20), "{:?}", start.elapsed());
+    }
+
+    #[tokio::test]
+    async fn a_header_goes_with_its_document() {
+        let origin = Origin::start("one").await.unwrap();
+        origin.publish_with("two", "x-signed", "by me").unwrap();
+        let reply = get(origin.address(), "/", &[]).await.unwrap();
+        assert_eq!((reply.text().as_str(), reply.header("x-signed")), ("two", Some("by me")));
+        origin.behave(Behaviour::Page("<html>"));
+        let page = get(origin.address(), "/", &[]).await.unwrap();
+        assert_eq!((page.header("content-type"), page.header("etag")), (Some("text/html"), None));
     }
 }

@@ -5,7 +5,7 @@ use blue_green::scenario::Scenario;
 use envoy_harness::raw;
 use serde_json::Value;
 
-use crate::support::{Fixture, json, no_vm_died, send, serves};
+use crate::support::{Fixture, json, send, serves};
 
 /// Headers that a client may try. None of the values may reach the application under a name like ours.
 const FORGED: [(&str, &str); 16] = [
@@ -65,7 +65,7 @@ async fn forging_our_headers_gains_nothing() -> Result<()> {
         ensure!(reply.status() != Some(200), "`{path}` was served");
     }
     serves(scenario, "blue", "after all that").await?;
-    no_vm_died(scenario).await
+    scenario.no_vm_died().await
 }
 
 async fn gains_nothing(scenario: &Scenario, forged: &[(&str, &str)]) -> Result<()> {

@@ -3,7 +3,6 @@
 //! They need Envoy (`make tools`), the module (`make wasm`) and the command line (`cargo build --release -p
 //! turquoise-cli`), and fail, saying so, where one of them is missing.
 
-mod failures;
 mod forging;
 mod odd_requests;
 mod ofrep;

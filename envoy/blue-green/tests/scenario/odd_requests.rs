@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use blue_green::scenario::Scenario;
 use envoy_harness::raw;
 
-use crate::support::{Fixture, json, no_vm_died, send, serves};
+use crate::support::{Fixture, json, send, serves};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn odd_requests_do_no_harm() -> Result<()> {
@@ -18,7 +18,7 @@ async fn odd_requests_do_no_harm() -> Result<()> {
         send(scenario, &request).await.context(what)?;
         serves(scenario, "blue", what).await?;
     }
-    no_vm_died(scenario).await
+    scenario.no_vm_died().await
 }
 
 async fn is_served(scenario: &Scenario, request: &[u8]) -> Result<()> {

@@ -31,7 +31,13 @@ async fn envoy_refuses_a_wrong_configuration_by_name() -> Result<()> {
 async fn is_refused(from: &str, to: &str, named: &[&str]) -> Result<()> {
     let addresses = Addresses::free()?;
     let config = addresses.config()?.replace(from, to)?;
-    let setup = Setup { config, admin: addresses.admin, listeners: vec![addresses.shop], workers: WORKERS };
+    let setup = Setup {
+        config,
+        admin: addresses.admin,
+        listeners: vec![addresses.shop],
+        workers: WORKERS,
+        arguments: Vec::new(),
+    };
     let (status, log) = Envoy::refused(&setup).await?;
     ensure!(!status.success(), "Envoy ended with {status}");
     let lines = log.matching(Mark::default(), "wasm log");

@@ -5,7 +5,7 @@ use blue_green::document::{Edit, START};
 use envoy_harness::http::{self, Reply};
 use serde_json::Value;
 
-use crate::support::{Fixture, no_vm_died};
+use crate::support::Fixture;
 
 impl Fixture {
     async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Result<Reply> {
@@ -34,7 +34,7 @@ async fn decisions_reach_the_application() -> Result<()> {
     somebody_unknown_gets_a_cookie_and_keeps_it(&fixture).await?;
     requests_are_counted(&fixture).await?;
     without_a_decision_the_default_route_serves(&fixture).await?;
-    no_vm_died(&fixture.scenario).await
+    fixture.scenario.no_vm_died().await
 }
 
 async fn a_gate_opens_and_closes(fixture: &mut Fixture) -> Result<()> {

@@ -88,12 +88,3 @@ pub(crate) async fn serves(scenario: &Scenario, colour: &str, context: &str) -> 
     }
     Ok(())
 }
-
-/// No VM died: a panic in the filter is a fault in any test, even where traffic flows on.
-pub(crate) async fn no_vm_died(scenario: &Scenario) -> Result<()> {
-    let reloads = scenario.envoy.stats("vm_reload").await?;
-    ensure!(reloads.values().all(|count| *count == 0), "a VM died: {reloads:?}");
-    let panics = scenario.envoy.log().matching(Default::default(), "panicked");
-    ensure!(panics.is_empty(), "the filter panicked: {panics:?}");
-    Ok(())
-}

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use blue_green::document::Edit;
 use envoy_harness::load::Load;
 
-use crate::support::{Fixture, PATIENCE, load, no_vm_died};
+use crate::support::{Fixture, PATIENCE, load};
 
 const SWITCHES: usize = 100;
 
@@ -45,7 +45,7 @@ async fn a_hundred_switches_lose_no_request() -> Result<()> {
         slowest = slowest.max(switch.adopted - switch.written);
     }
     println!("{SWITCHES} switches, {} requests, slowest switch {slowest:?}", all.requests());
-    no_vm_died(&fixture.scenario).await
+    fixture.scenario.no_vm_died().await
 }
 
 /// Enough to reach both workers, however slow the machine.
