@@ -30,6 +30,8 @@ pub(crate) struct Job {
     pub(crate) is_new: bool,
     /// The time that it took so far, in microseconds.
     pub(crate) spent: u64,
+    /// What the source sent, once it is compiled.
+    pub(crate) document: Vec<u8>,
     stage: Stage,
 }
 
@@ -67,14 +69,14 @@ pub(crate) enum Progress {
 impl Job {
     /// Compiles what the source sent and may be trusted.
     pub(crate) fn of_source(document: Vec<u8>, meta: Meta) -> Self {
-        Self { meta, is_new: true, spent: 0, stage: Stage::Gathered(document) }
+        Self { meta, is_new: true, spent: 0, document: Vec::new(), stage: Stage::Gathered(document) }
     }
 
     /// Takes over what the proxy has.
     pub(crate) fn of_shared(meta: Meta) -> Self {
         let stage =
             Stage::Gathering { document: Vec::with_capacity(meta.length.min(MOST_RESERVED)), pieces: 0 };
-        Self { meta, is_new: false, spent: 0, stage }
+        Self { meta, is_new: false, spent: 0, document: Vec::new(), stage }
     }
 
     /// Works for a slice of time, a short one where it makes requests wait.
@@ -116,7 +118,11 @@ impl Job {
             }
             Stage::Compiling(mut compilation) => {
                 if compilation.advance(STEP_BYTES) {
-                    let result = compilation.finish().map_err(|error| Refusal::of(&error));
+                    let (result, document) = compilation.finish_with_document();
+                    if self.is_new {
+                        self.document = document.into_owned().into_bytes();
+                    }
+                    let result = result.map_err(|error| Refusal::of(&error));
                     return Ok(Progress::Over(Box::new(result)));
                 }
                 Stage::Compiling(compilation)

@@ -9,10 +9,10 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use turquoise_core::status::{InForce, LastError};
+use turquoise_core::status::LastError;
 use turquoise_core::{Settings, Severity, Snapshot, fingerprint};
 
-use crate::host::{self, Headers};
+use crate::host::{self, Headers, Map};
 use crate::job::{Circumstances, Job, Progress};
 use crate::live::Live;
 use crate::metrics::{DocumentMetrics, FetchResult};
@@ -69,8 +69,11 @@ struct Feed {
     since: u64,
     /// Whether what came last from the source was refused.
     refused: bool,
-    /// The document that this VM would not have, so that it is not compiled at every tick.
-    declined: Option<u64>,
+    /// Whether the whole document shall come again, though it is in force: it is signed anew.
+    anew: bool,
+    /// The document that this VM would not have, by its fingerprint, and why others have it; so that it is not compiled
+    /// at every tick, but looked at again when it is signed anew.
+    declined: Option<(u64, Seal)>,
 }
 
 impl Plugin {
@@ -104,6 +107,7 @@ impl Plugin {
                 joined: 0,
                 since: host::now(),
                 refused: false,
+                anew: false,
                 declined: None,
             }
         });
@@ -190,7 +194,7 @@ impl Plugin {
     /// of. What this VM refused it goes on asking about, so that it need not come again.
     fn align(&mut self) {
         let Some(feed) = &mut self.feed else { return };
-        if !feed.leads || feed.refused {
+        if !feed.leads || feed.refused || feed.anew {
             return;
         }
         let shared = feed.shared.meta().filter(|meta| meta.fingerprint == self.live.snapshot.fingerprint());
@@ -236,7 +240,11 @@ impl Plugin {
         let Some(feed) = &mut self.feed else { return };
         let Some(meta) = feed.shared.meta() else { return };
         let known = meta.fingerprint == self.live.snapshot.fingerprint();
-        if known || feed.declined == Some(meta.fingerprint) || feed.job.is_some() {
+        let declined = feed
+            .declined
+            .as_ref()
+            .is_some_and(|(fingerprint, seal)| *fingerprint == meta.fingerprint && *seal == meta.seal);
+        if known || declined || feed.job.is_some() {
             return;
         }
         feed.job = Some(Job::of_shared(meta));
@@ -266,7 +274,7 @@ impl Plugin {
         let (Some(job), Progress::Over(result)) = (feed.job.take(), progress) else { return };
         self.metrics.compiled(job.spent);
         match (*result, job.is_new) {
-            (Ok(snapshot), true) => self.publish(snapshot, &job.meta),
+            (Ok(snapshot), true) => self.publish(snapshot, job.meta, &job.document),
             (Ok(snapshot), false) => {
                 self.swap(snapshot, job.meta.generation);
                 // Perhaps there is a newer one by now.
@@ -278,7 +286,7 @@ impl Plugin {
                 self.poll(now);
             }
             (Err(refusal), false) => {
-                feed.declined = Some(job.meta.fingerprint);
+                feed.declined = Some((job.meta.fingerprint, job.meta.seal));
                 self.metrics.refused(refusal.reason);
                 let what = "the document that this proxy has was refused under this configuration";
                 self.complain(
@@ -302,7 +310,7 @@ impl Plugin {
         let now = host::now();
         match feed.poller.answer(source, token, headers, now) {
             Answer::Unknown => return,
-            Answer::NotModified => self.not_modified(now),
+            Answer::NotModified => self.not_modified(None, now),
             Answer::Failed(reason) => self.failed(&reason, now),
             Answer::Document(headers, etag) => self.offered(&headers, etag, now),
         }
@@ -312,11 +320,11 @@ impl Plugin {
 
     /// Takes a document that may be trusted.
     fn offered(&mut self, headers: &Headers, etag: Option<String>, now: u64) {
-        let (Some(source), Some(feed)) = (&self.settings.source, &self.feed) else { return };
+        let (Some(source), Some(feed)) = (&self.settings.source, &mut self.feed) else { return };
         // An inlined document counts for nothing here: a fallback may well be newer than what the source has.
-        let fetched = self.live.origin(feed.shared.meta().as_ref()) == InForce::Fetched;
-        let in_force = self.live.snapshot.version().filter(|_| fetched);
-        match trust::accept(source, headers, in_force) {
+        feed.anew = false;
+        let newest = feed.shared.meta().and_then(|meta| meta.version);
+        match trust::accept(source, headers, newest.as_deref()) {
             Ok((document, seal)) => self.received(document, etag, seal, now),
             Err(refusal) => self.refused(&refusal, etag, now),
         }
@@ -331,7 +339,7 @@ impl Plugin {
             && self.live.snapshot.fingerprint() == new
         {
             feed.refused = false;
-            return self.not_modified(now);
+            return self.not_modified(Some((etag, seal)), now);
         }
         feed.leads = feed.shared.lead(feed.me, now);
         if !feed.leads {
@@ -339,14 +347,14 @@ impl Plugin {
         }
         let inlined = u64::from(self.settings.document.is_some());
         let generation = known.map_or(inlined, |meta| meta.generation).saturating_add(1);
-        let meta = Meta { generation, fingerprint: new, confirmed: now, length: document.len(), etag, seal };
-        feed.shared.put(&document, &meta);
+        let length = document.len();
+        let meta = Meta { generation, fingerprint: new, confirmed: now, length, etag, seal, version: None };
         feed.job = Some(Job::of_source(document, meta));
         self.work();
     }
 
     /// Brings a document that the source sent into force, here and in all other VMs.
-    fn publish(&mut self, snapshot: Snapshot, meta: &Meta) {
+    fn publish(&mut self, snapshot: Snapshot, mut meta: Meta, document: &[u8]) {
         let Some(feed) = &mut self.feed else { return };
         feed.refused = false;
         // Compiling takes time, in which the lease may have ended: who has it now has asked, too.
@@ -354,7 +362,18 @@ impl Plugin {
         if !feed.leads {
             return feed.poller.abandon();
         }
-        feed.shared.set_meta(meta);
+        meta.version = snapshot.version().map(str::to_owned);
+        let (known, cas) = feed.shared.meta_to_change();
+        // Another configuration may have the same source, and have brought something into force meanwhile: what is
+        // newer, only the source can say.
+        let overtaken = known.is_some_and(|known| known.generation >= meta.generation);
+        if !overtaken {
+            feed.shared.put(document, &meta);
+        }
+        if overtaken || !feed.shared.set_meta(&meta, cas) {
+            feed.poller.forget();
+            return self.poll(host::now());
+        }
         feed.shared.wake_others(feed.queue);
         self.metrics.fetched(FetchResult::Updated);
         self.swap(snapshot, meta.generation);
@@ -378,18 +397,32 @@ impl Plugin {
         self.complain(refusal.reason.name(), refusal.path.as_deref(), what, &refusal.message, now);
     }
 
-    fn not_modified(&mut self, now: u64) {
+    /// The source still has what is in force; it may have sent it again, under another ETag or signed by others.
+    fn not_modified(&mut self, sent_again: Option<(Option<String>, Seal)>, now: u64) {
         self.metrics.fetched(FetchResult::NotModified);
-        let Some(feed) = &mut self.feed else { return };
+        let (Some(source), Some(feed)) = (&self.settings.source, &mut self.feed) else { return };
         // A source that still has what was refused confirms nothing, nor does one that speaks of another document.
         let live = self.live.snapshot.fingerprint();
-        match feed.shared.meta() {
-            Some(meta) if !feed.refused && meta.fingerprint == live => {
-                feed.shared.set_meta(&Meta { confirmed: now, ..meta });
-                self.recovered();
-            }
-            _ => {}
+        let (Some(meta), cas) = feed.shared.meta_to_change() else { return };
+        if feed.refused || meta.fingerprint != live {
+            return;
         }
+        let meta = match sent_again {
+            Some((etag, seal)) => Meta { confirmed: now, etag, seal, ..meta },
+            None => {
+                // Signed anew: the whole of it has to come again, so that the signature can be looked at.
+                let signature = trust::signature(&host::headers(Map::CalloutResponse));
+                if !source.public_keys.is_empty() && !signature.is_empty() && signature != meta.seal.signature
+                {
+                    feed.poller.forget();
+                    feed.anew = true;
+                }
+                Meta { confirmed: now, ..meta }
+            }
+        };
+        // Who changed it meanwhile knows better.
+        feed.shared.set_meta(&meta, cas);
+        self.recovered();
     }
 
     fn failed(&mut self, reason: &str, now: u64) {

@@ -49,6 +49,8 @@ pub(crate) struct Meta {
     pub(crate) etag: Option<String>,
     /// Under which keys it was accepted, and its signatures.
     pub(crate) seal: Seal,
+    /// The version that it carries.
+    pub(crate) version: Option<String>,
 }
 
 /// Why a document was accepted, for those who trust other keys.
@@ -75,8 +77,8 @@ fn is_fresh(seen: u64, now: u64) -> bool {
 
 impl Meta {
     fn parse(bytes: &[u8]) -> Option<Self> {
-        // Neither an ETag nor another header holds a newline.
-        let mut lines = bytes.get(40..)?.splitn(2, |byte| *byte == b'\n');
+        // Neither an ETag nor another header holds a newline; a version may.
+        let mut lines = bytes.get(40..)?.splitn(3, |byte| *byte == b'\n');
         let etag = std::str::from_utf8(lines.next()?).ok()?;
         Some(Self {
             generation: number(bytes, 0)?,
@@ -85,6 +87,7 @@ impl Meta {
             length: usize::try_from(number(bytes, 3)?).ok()?,
             etag: Some(etag.to_owned()).filter(|etag| !etag.is_empty()),
             seal: Seal { keys: number(bytes, 4)?, signature: lines.next().unwrap_or_default().to_vec() },
+            version: lines.next().and_then(|version| String::from_utf8(version.to_vec()).ok()),
         })
     }
 
@@ -94,6 +97,10 @@ impl Meta {
         bytes.extend_from_slice(self.etag.as_deref().unwrap_or_default().as_bytes());
         bytes.push(b'\n');
         bytes.extend_from_slice(&self.seal.signature);
+        if let Some(version) = &self.version {
+            bytes.push(b'\n');
+            bytes.extend_from_slice(version.as_bytes());
+        }
         bytes
     }
 }
@@ -227,7 +234,13 @@ impl Shared {
 
     /// What is known of the document.
     pub(crate) fn meta(&self) -> Option<Meta> {
-        host::shared_data(&self.meta).0.and_then(|bytes| Meta::parse(&bytes))
+        self.meta_to_change().0
+    }
+
+    /// What is known of the document, and the number by which to change it.
+    pub(crate) fn meta_to_change(&self) -> (Option<Meta>, u32) {
+        let (bytes, cas) = host::shared_data(&self.meta);
+        (bytes.and_then(|bytes| Meta::parse(&bytes)), cas)
     }
 
     /// A piece of the document that `meta` speaks of; none once another one is being put there.
@@ -254,9 +267,9 @@ impl Shared {
         format!("{}.{}.{index}", self.document, meta.generation % 2)
     }
 
-    /// Changes what is known of the document.
-    pub(crate) fn set_meta(&self, meta: &Meta) {
-        self.overwrite(&self.meta, &meta.bytes());
+    /// Changes what is known of the document, unless somebody else did since. Whether it was changed.
+    pub(crate) fn set_meta(&self, meta: &Meta, cas: u32) -> bool {
+        host::set_shared_data(&self.meta, &meta.bytes(), cas)
     }
 
     /// What went wrong last, in whichever VM, as it was written.

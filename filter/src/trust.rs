@@ -88,10 +88,7 @@ pub(crate) fn accept(
     fits(source, announced.unwrap_or(0))?;
     let document = host::buffer(Buffer::CalloutBody);
     fits(source, document.len())?;
-    let seal = Seal {
-        keys: keys(&source.public_keys),
-        signature: headers.joined(SIGNATURE_HEADER).unwrap_or_default(),
-    };
+    let seal = Seal { keys: keys(&source.public_keys), signature: signature(headers) };
     verify(source, &seal, &document)?;
     if let Some(in_force) = in_force.filter(|_| !source.allow_older)
         && let Some(version) = document_version(&document).filter(|version| is_older(version, in_force))
@@ -108,12 +105,18 @@ pub(crate) fn accept(
     Ok((document, seal))
 }
 
-/// Whether a document that another configuration of this proxy accepted may be taken under these keys, too.
+/// Whether a document that another configuration of this proxy accepted may be taken under this one, too.
 pub(crate) fn still(source: &Source, seal: &Seal, document: &[u8]) -> Result<(), Refusal> {
+    fits(source, document.len())?;
     if seal.keys == keys(&source.public_keys) {
         return Ok(());
     }
     verify(source, seal, document)
+}
+
+/// The signatures that an answer carries.
+pub(crate) fn signature(headers: &Headers) -> Vec<u8> {
+    headers.joined(SIGNATURE_HEADER).unwrap_or_default()
 }
 
 /// A number for which keys are trusted.

@@ -134,16 +134,24 @@ impl<'a> Compilation<'a> {
     ///
     /// # Errors
     /// As [`Snapshot::compile_with`].
-    pub fn finish(mut self) -> Result<Snapshot, CompileError> {
+    pub fn finish(self) -> Result<Snapshot, CompileError> {
+        self.finish_with_document().0
+    }
+
+    /// [`Compilation::finish`], and the document.
+    pub fn finish_with_document(mut self) -> (Result<Snapshot, CompileError>, Cow<'a, str>) {
         while !self.advance(usize::MAX) {}
-        if self.broken || self.compiler.doubtful {
+        let Self { text, compiler, broken, hash, .. } = self;
+        if (broken || compiler.doubtful)
             // It says where and why better than what looks at single members.
-            root_of(&self.text)?;
+            && let Err(error) = root_of(&text)
+        {
+            return (Err(error), text);
         }
-        if self.broken {
-            return Err(CompileError::of("not JSON".to_owned(), None));
+        if broken {
+            return (Err(CompileError::of("not JSON".to_owned(), None)), text);
         }
-        self.compiler.finish(&self.text, self.hash.digest())
+        (compiler.finish(&text, hash.digest()), text)
     }
 }
 

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::operand::{Operand, View};
 use super::variable::Scope;
-use super::{Fault, Machine, Outcome};
+use super::{Fault, HASHED_PER_STEP, Machine, Outcome};
 use crate::flag::State;
 use crate::rule::{NodeId, Position};
 use crate::value::{Attribute, Attributes, Value};
@@ -24,6 +24,10 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
     pub(crate) fn place(&mut self, position: Position) -> Result<Option<u64>, Fault> {
         if let Some(by) = position.by {
             let value = self.eval(by)?;
+            if let View::Text(key) = self.view(&value) {
+                let steps = key.len() / HASHED_PER_STEP;
+                self.charge(steps)?;
+            }
             return Ok(match self.view(&value) {
                 View::Text(key) if !key.is_empty() => Some(xxh3_64_with_seed(key.as_bytes(), position.seed)),
                 View::Number(number) => {
@@ -33,10 +37,13 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
                 _ => None,
             });
         }
-        Ok(match self.attributes.get(Attribute::targeting_key()) {
-            Value::String(key) if !key.is_empty() => Some(xxh3_64_with_seed(key.as_bytes(), position.seed)),
-            _ => None,
-        })
+        match self.attributes.get(Attribute::targeting_key()) {
+            Value::String(key) if !key.is_empty() => {
+                self.charge_hash(key)?;
+                Ok(Some(xxh3_64_with_seed(key.as_bytes(), position.seed)))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// The variant of the first share that ends above the key's place; null for who is beyond all of them.

@@ -8,7 +8,7 @@
 
 use super::murmur3::Murmur3;
 use super::operand::{Operand, Span, View};
-use super::{Fault, Machine, Outcome, cbor};
+use super::{Fault, HASHED_PER_STEP, Machine, Outcome, cbor};
 use crate::rule::{BucketBy, Fractional, FractionalVersion, Node, Weight};
 use crate::value::{Attribute, Attributes, Value};
 
@@ -37,6 +37,10 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
     pub(crate) fn bucketing_hash(&mut self, fractional: &Fractional) -> Result<Option<u32>, Fault> {
         if let BucketBy::Value(node) = fractional.by {
             let value = self.eval(node)?;
+            if let View::Text(key) = self.view(&value) {
+                let steps = key.len() / HASHED_PER_STEP;
+                self.charge(steps)?;
+            }
             match (self.view(&value), fractional.version) {
                 (View::Null, FractionalVersion::V2) => {}
                 (View::Text(key), FractionalVersion::V2) => {
@@ -47,6 +51,7 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
             }
         }
         let targeting_key = self.targeting_key();
+        self.charge_hash(targeting_key.unwrap_or_default())?;
         Ok(targeting_key.map(|targeting_key| match fractional.version {
             FractionalVersion::V2 => fractional.start.update(targeting_key.as_bytes()).finish(),
             FractionalVersion::V3 => cbor::text(

@@ -37,6 +37,9 @@ pub(crate) use version::{parse as parse_version, parse_operator as parse_version
 /// The most steps of one evaluation, the prerequisites it leads to included: about a millisecond.
 pub(crate) const MOST_STEPS: u32 = 100_000;
 
+/// How many bytes are hashed in the time of a step.
+const HASHED_PER_STEP: usize = 64;
+
 /// The most bytes of text, and the most items of lists, that one evaluation may build.
 pub(crate) const MOST_BUILT: usize = 65_536;
 
@@ -64,6 +67,15 @@ pub struct Scratch {
     text: String,
     /// Empty between evaluations; only the memory is kept.
     items: Vec<Operand<'static>>,
+    /// How many steps the evaluations to come may take together; any, when `None`.
+    left: Option<u32>,
+}
+
+impl Scratch {
+    /// Limits the evaluations to come: together they may take `steps`, and then each ends in the error `GENERAL`.
+    pub(crate) fn limit(&mut self, steps: Option<u32>) {
+        self.left = steps;
+    }
 }
 
 /// Why a rule came to no result; the flag then evaluates to the error `GENERAL`.
@@ -104,7 +116,7 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
     ) -> Self {
         scratch.text.clear();
         scratch.weights.clear();
-        let steps = MOST_STEPS;
+        let steps = scratch.left.map_or(MOST_STEPS, |left| left.min(MOST_STEPS));
         Self { snapshot, attributes, flag, now, scratch, items: Vec::new(), scope: Scope::Root, steps }
     }
 
@@ -114,11 +126,15 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
         rule: NodeId,
         read: impl FnOnce(&Self, Operand<'a>) -> T,
     ) -> Result<T, Fault> {
+        let allowed = self.steps;
         let result = match self.eval(rule) {
             Ok(value @ (Operand::Text(_) | Operand::Constant(_))) => Ok(read(&self, value)),
             Ok(value) => self.in_text(value).map(|value| read(&self, value)),
             Err(fault) => Err(fault),
         };
+        if let Some(left) = &mut self.scratch.left {
+            *left = left.saturating_sub(allowed - self.steps);
+        }
         if self.items.capacity() > 0 {
             self.scratch.items = recycle(std::mem::take(&mut self.items));
         }
@@ -190,6 +206,12 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
             Node::Cidr(address, index) => self.cidr(address, index)?,
             Node::Matches(text, index) => self.matches(text, index)?,
         })
+    }
+
+    /// Takes off what hashing a text costs.
+    fn charge_hash(&mut self, text: &str) -> Result<(), Fault> {
+        // Short keys, which nearly all are, cost nothing besides their node.
+        if text.len() >= HASHED_PER_STEP { self.charge(text.len() / HASHED_PER_STEP) } else { Ok(()) }
     }
 
     /// Takes steps off what is left.

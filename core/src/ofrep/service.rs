@@ -8,11 +8,16 @@ use super::etag::{Known, Tag};
 use super::evaluation::write_evaluation;
 use super::overlay::{OverlaidContext, Overlay};
 use super::{Answer, Endpoint};
+use crate::eval::MOST_STEPS;
 use crate::flag::{EvaluationError, FlagId, Reason};
 use crate::request::{Bindings, Request, RequestContext};
 use crate::settings::{OfrepSettings, Settings, VisibleFlags};
 use crate::snapshot::Snapshot;
 use crate::{Scratch, Timestamp};
+
+/// What the flags of one bulk answer may take together, besides what one evaluation may: the body of a request could
+/// otherwise make every one of thousands of flags take all that it may, and hold the worker for seconds.
+const STEPS_PER_FLAG: u32 = 50;
 
 /// What every answer of one snapshot needs, prepared once.
 #[derive(Debug)]
@@ -160,6 +165,8 @@ impl Service {
         scratch: &mut Scratch,
     ) -> String {
         let snapshot = asked.snapshot;
+        let flags = u32::try_from(snapshot.flags().count()).unwrap_or(u32::MAX);
+        scratch.limit(Some(MOST_STEPS.saturating_add(STEPS_PER_FLAG.saturating_mul(flags))));
         let mut out = "{\"flags\":[".to_owned();
         let empty = out.len();
         for flag in snapshot.flags().filter(|flag| self.is_visible(*flag)) {
@@ -169,6 +176,7 @@ impl Service {
             let evaluation = snapshot.evaluate_flag(flag, context, asked.now, scratch);
             write_evaluation(&mut out, snapshot, snapshot.key(flag), &evaluation);
         }
+        scratch.limit(None);
         out.push(']');
         if !self.event_streams.is_empty() {
             out.push_str(",\"eventStreams\":");

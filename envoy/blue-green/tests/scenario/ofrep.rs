@@ -5,7 +5,7 @@ use blue_green::document::Edit;
 use envoy_harness::raw::RawReply;
 use serde_json::{Value, json};
 
-use crate::support::{Fixture, json as body, no_vm_died, send};
+use crate::support::{Fixture, json as body, send};
 
 const ALL: &str = "/ofrep/v1/evaluate/flags";
 const CONTEXT: &str = r#"{"context":{"targetingKey":"ada"}}"#;
@@ -30,7 +30,7 @@ async fn clients_get_what_is_marked_for_them() -> Result<()> {
     let labels = [("endpoint", "flags"), ("status", "304")];
     let counted = fixture.scenario.envoy.metrics().await?.count("turquoise_ofrep_requests_total", &labels);
     ensure!(counted == 1, "one 304 counted as {counted}");
-    no_vm_died(&fixture.scenario).await
+    fixture.scenario.no_vm_died().await
 }
 
 async fn one_flag(fixture: &Fixture) -> Result<()> {
