@@ -188,7 +188,7 @@ fn a_vm_has_room_for_large_documents() {
     let before = sizes();
     let mut bytes = 0;
     let mut after = Vec::new();
-    for swap in 1..=8 {
+    for swap in 1..=16 {
         fleet.advance(INTERVAL);
         let variant = if swap % 2 == 0 { "blue" } else { "green" };
         let document = large(variant, 10_000, 2_000);
@@ -201,6 +201,9 @@ fn a_vm_has_room_for_large_documents() {
     println!("a document of {bytes} bytes; more memory, in MB, after each swap:");
     println!("  serving: {:.1?}", after.iter().map(|sizes| more(sizes, 0)).collect::<Vec<_>>());
     println!("  leading: {:.1?}", after.iter().map(|sizes| more(sizes, 1)).collect::<Vec<_>>());
-    assert_eq!(after[4], after[7], "it does not grow from swap to swap");
-    assert!(more(&after[7], 0) < 20.0, "{after:?}");
+    // Gaps between what is freed and what is taken let it grow a little; what is not freed would be far more.
+    for vm in 0..before.len() {
+        assert!(more(&after[15], vm) - more(&after[3], vm) < 3.0, "it grows from swap to swap: {after:?}");
+        assert!(more(&after[15], vm) < 20.0, "{after:?}");
+    }
 }
