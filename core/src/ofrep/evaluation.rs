@@ -69,6 +69,13 @@ pub fn write_flag_header<A: Attributes + ?Sized>(
 }
 
 pub(super) fn write_string(out: &mut String, text: &str) {
+    // Nearly every key and variant stands for itself.
+    if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     // Writing a string to a string cannot fail.
     let _ = write!(out, "{}", serde_json::Value::from(text));
 }

@@ -13,9 +13,10 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const ENVOY = process.env.ENVOY_BIN ?? join(ROOT, ".tools/venv/bin/envoy");
 const MODULE = process.env.TURQUOISE_WASM ?? join(ROOT, "dist/turquoise.wasm");
+const FLOOR = join(ROOT, "target/wasm32-wasip1/wasm/turquoise_benches_floor.wasm");
 const [rounds, seconds] = [Number(process.argv[2] ?? 5), Number(process.argv[3] ?? 2)];
 const CONNECTIONS = 16;
-const PORTS = { module: 18100, direct: 18101, flagd: 18102 };
+const PORTS = { module: 18100, direct: 18101, flagd: 18102, floor: 18103 };
 const ALL = "/ofrep/v1/evaluate/flags";
 const CONTEXT = JSON.stringify({
   context: { targetingKey: "user-17", email: "ada@example.com", plan: "premium", country: "DE", version: "2.3.1", n: 5, beta: true },
@@ -49,11 +50,14 @@ function flags() {
   return Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`flag-${i}`, flag(i)]));
 }
 
-/** This folder's Envoy, with the document inlined, and beside it a listener that answers without the module. */
+/**
+ * This folder's Envoy, with the document inlined; beside it a listener that answers without the module, and one with a
+ * module that answers a constant.
+ */
 async function configuration() {
   const text = await readFile(new URL("../envoy.yaml", import.meta.url), "utf8");
   const direct = JSON.stringify({ key: "flag-1", reason: "TARGETING_MATCH", value: true, variant: "on" }).replaceAll('"', '\\"');
-  return text
+  const served = text
     .replace("port_value: 10100", `port_value: ${PORTS.module}`)
     .replace("port_value: 10101", `port_value: ${PORTS.direct}`)
     .replace("port_value: 9911", "port_value: 0")
@@ -62,6 +66,9 @@ async function configuration() {
     .replace('"tokens": ["change-me"],', "")
     .replace(/(name: browsers\n(?:.*\n)*?.*http_filters:\n)(?:.*\n)*?( *- name: envoy.filters.http.router)/, "$1$2")
     .replace(/(name: browsers\n\s+domains(?:.*\n)*?)(.*direct_response: )\{ status: 404 \}/, `$1$2{ status: 200, body: { inline_string: "${direct}" } }`);
+  const [module] = /^    - name: servers\n(?:      .*\n)+/m.exec(served);
+  const floor = module.replaceAll("servers", "floor").replace(MODULE, FLOOR).replace(PORTS.module, PORTS.floor);
+  return served.replace(module, module + floor);
 }
 
 async function listens(port) {
@@ -86,6 +93,7 @@ async function measure() {
   }
   const runs = [
     ["direct response", "one", envoy, PORTS.direct, `${ALL}/flag-1`, {}],
+    ["a module's floor", "one", envoy, PORTS.floor, `${ALL}/flag-1`, {}],
     ["module", "one", envoy, PORTS.module, `${ALL}/flag-1`, {}],
     ["flagd-core", "one", flagd, PORTS.flagd, `${ALL}/flag-1`, {}],
     ["module", "50", envoy, PORTS.module, ALL, {}],
