@@ -17,6 +17,9 @@ use crate::yaml;
 /// How long a configuration drains here (Envoy's default is ten minutes), in seconds.
 const DRAIN: &str = "3";
 
+/// How many listeners drain, and how many filter chains of listeners that stay.
+const DRAINING: &str = "listener_manager.total_.*_draining";
+
 /// As many updates follow each other while those before still drain.
 const UPDATES: usize = 6;
 
@@ -52,6 +55,7 @@ async fn a_listener_is_updated_in_mid_flight() -> Result<()> {
     keeps_what_was_fetched(&mut fixture, &listener).await?;
     both_obey(&mut fixture, &listener).await?;
     is_refused_by_name(&mut fixture, &listener).await?;
+    fixture.drained().await?;
     fixture.release("green", AFTER_REFUSALS).await.context("after all updates")?;
     fixture.finish().await
 }
@@ -132,6 +136,21 @@ async fn is_refused_by_name(fixture: &mut Fixture, listener: &Listener) -> Resul
 }
 
 impl Fixture {
+    /// Waits until no configuration drains any more: those adopt documents as well, and who counts could not tell.
+    async fn drained(&self) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let draining = self.scenario.envoy.stats(DRAINING).await?;
+            ensure!(draining.len() == 2, "Envoy does not say what drains: {draining:?}");
+            if draining.values().sum::<u64>() == 0 {
+                break;
+            }
+            ensure!(Instant::now() < deadline, "a listener drains for longer than {PATIENCE:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        self.scenario.steady().await
+    }
+
     /// Waits for the configuration whose status page is at this path. An unknown path is answered by the shop: 404.
     async fn appears(&self, path: &str) -> Result<serde_json::Value> {
         let deadline = Instant::now() + PATIENCE;
