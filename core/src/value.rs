@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 use serde_json::Value as Json;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::text::equal;
+
 /// The value of an attribute.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value<'a> {
@@ -140,7 +142,7 @@ impl Context {
             }
             if hash == attribute.head_hash
                 && let Some((key, value)) = self.members.get(position as usize)
-                && key.as_bytes() == head.as_bytes()
+                && equal(key.as_bytes(), head.as_bytes())
             {
                 break value;
             }

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use super::operand::{Operand, View};
 use super::{Fault, Machine};
 use crate::rule::Comparison;
+use crate::text::equal;
 use crate::value::Attributes;
 
 /// JsonLogic's truth: empty arrays and empty objects are false as well as what ECMAScript calls falsy.
@@ -140,7 +141,7 @@ pub(super) fn text_contains(haystack: &str, needle: &str) -> bool {
         [first, rest @ ..] if needle.len() <= SHORT_NEEDLE => {
             let mut from = haystack.as_bytes();
             while let [byte, after @ ..] = from {
-                if byte == first && after.starts_with(rest) {
+                if byte == first && after.get(..rest.len()).is_some_and(|part| equal(part, rest)) {
                     return true;
                 }
                 from = after;
