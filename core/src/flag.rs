@@ -29,6 +29,8 @@ pub(crate) struct Flag {
     pub(crate) key: Text,
     /// Its metadata over the flag set's, as a JSON object; empty when there is none.
     pub(crate) metadata: Text,
+    /// Whether that says `"client": true`.
+    pub(crate) client: bool,
     pub(crate) first_variant: u32,
     pub(crate) variants: u32,
     pub(crate) default: Option<VariantId>,

@@ -95,6 +95,11 @@ impl Snapshot {
         Some(self.text.get(text)).filter(|text| !text.is_empty())
     }
 
+    /// Whether a flag's metadata, or else the flag set's, says `"client": true`.
+    pub(crate) fn is_for_clients(&self, flag: FlagId) -> bool {
+        self.flags.get(flag.0 as usize).is_some_and(|flag| flag.client)
+    }
+
     /// The document's `metadata.version`, if it is a string or a number.
     pub fn version(&self) -> Option<&str> {
         self.version.map(|text| self.text.get(text))

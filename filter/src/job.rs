@@ -6,18 +6,22 @@ use crate::host;
 use crate::shared::{Meta, Shared};
 use crate::trust::{self, Refusal};
 
-/// How long a slice takes, in microseconds: how long a request may have to wait for one.
-const SLICE_MICROSECONDS: u64 = 1000;
+/// How long a slice of a large document takes, in microseconds. A request may have to wait for one, and where there are
+/// fewer processors than workers for those of other workers.
+const SLICE_MICROSECONDS: u64 = 300;
+
+/// How long it takes for others: most of them are in force after one.
+const SLICE_OF_SMALL_MICROSECONDS: u64 = 1000;
 
 /// How long it takes in a VM that serves no requests.
 const LONG_SLICE_MICROSECONDS: u64 = 10_000;
 
 /// How much is compiled between two looks at the clock, in bytes.
-const STEP_BYTES: usize = 8 << 10;
+const STEP_BYTES: usize = 4 << 10;
 
-/// Of larger documents, problems are told without line and column: finding those takes longer than a request should wait.
-/// `turquoise validate` has them.
-const MOST_WITH_POSITIONS: usize = 64 << 10;
+/// What is not large, in bytes. Of large documents, problems are told without line and column: finding those takes longer
+/// than a request should wait. `turquoise validate` has them.
+const MOST_OF_SMALL: usize = 64 << 10;
 
 /// No more memory than this is asked for at once, whatever length is told.
 const MOST_RESERVED: usize = 64 << 20;
@@ -81,7 +85,11 @@ impl Job {
 
     /// Works for a slice of time, a short one where it makes requests wait.
     pub(crate) fn slice(&mut self, circumstances: &Circumstances<'_>) -> Progress {
-        let slice = if circumstances.serves { SLICE_MICROSECONDS } else { LONG_SLICE_MICROSECONDS };
+        let slice = match circumstances.serves {
+            false => LONG_SLICE_MICROSECONDS,
+            true if self.meta.length > MOST_OF_SMALL => SLICE_MICROSECONDS,
+            true => SLICE_OF_SMALL_MICROSECONDS,
+        };
         let start = host::now_microseconds();
         loop {
             let progress = match self.step(circumstances) {
@@ -141,7 +149,7 @@ pub(crate) fn options<'a>(
 ) -> CompileOptions<'a> {
     CompileOptions {
         upstreams: settings.upstreams.as_deref(),
-        without_positions: bytes > MOST_WITH_POSITIONS,
+        without_positions: bytes > MOST_OF_SMALL,
         like,
     }
 }

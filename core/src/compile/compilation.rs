@@ -76,13 +76,7 @@ impl<'a> Compilation<'a> {
         document: impl Into<Cow<'a, [u8]>>,
         options: CompileOptions<'_>,
     ) -> Result<Self, CompileError> {
-        let text = match document.into() {
-            Cow::Borrowed(document) => Cow::Borrowed(text_of(document)?),
-            Cow::Owned(document) => {
-                text_of(&document)?;
-                Cow::Owned(String::from_utf8(document).unwrap_or_default())
-            }
-        };
+        let text = text_of(document.into())?;
         let stage = Stage::Sections { scan: Scan::at(0), found: Vec::new() };
         Ok(Self {
             text,
@@ -302,10 +296,6 @@ fn routes(
             compiler.route_item(text.get(value).unwrap_or_default(), reading, &path);
             Ok(None)
         }
-        Found::End(_) => {
-            // Of thousands of routes it takes a while.
-            *budget = 0;
-            Ok(Some(Stage::Index(compiler.all_routes(std::mem::take(reading), &path))))
-        }
+        Found::End(_) => Ok(Some(Stage::Index(std::mem::take(reading).into()))),
     }
 }

@@ -5,6 +5,8 @@
 
 use std::collections::HashMap;
 
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
 use super::Compiler;
 use super::route::Match;
 use crate::json::Path;
@@ -17,44 +19,57 @@ const MOST_COMPARED: usize = 100_000;
 /// A host pattern (none: every host), whether the path is exact, and the path.
 type Place<'t> = (Option<&'t str>, bool, &'t str);
 
+/// Where the routes so far lie, to find the one that covers the next.
+#[derive(Debug, Default)]
+pub(super) struct Cover {
+    /// Positions of routes by the hash of their places; different places may share one.
+    places: HashMap<u64, Vec<usize>>,
+    compared: usize,
+}
+
 impl Compiler {
-    pub(super) fn covered(&mut self, routes: &[Option<Match>], path: &Path<'_>) {
-        for (later, earlier) in find(&self.texts, routes) {
+    /// Looks whether an earlier route covers the last of these, and warns at its `path`.
+    pub(super) fn covered(&mut self, routes: &[Option<Match>], cover: &mut Cover, path: &Path<'_>) {
+        if let Some(earlier) = cover.next(routes, &self.texts) {
             let message = format!(
                 "no request comes here: the route `{}` above takes all that would",
                 self.texts.get(earlier)
             );
-            self.problems.warn(&path.index(later), message);
+            self.problems.warn(path, message);
         }
     }
 }
 
-/// The positions of covered routes, each with the name of the first that covers it.
-fn find(texts: &Interner, routes: &[Option<Match>]) -> Vec<(usize, Text)> {
-    let mut places: HashMap<Place<'_>, Vec<&Match>> = HashMap::new();
-    let mut compared = 0;
-    let mut found = Vec::new();
-    for (position, route) in routes.iter().enumerate() {
-        let Some(route) = route else { continue };
+impl Cover {
+    /// Takes in the last of these routes; the name of the first route that covers it.
+    fn next(&mut self, routes: &[Option<Match>], texts: &Interner) -> Option<Text> {
+        let (last, earlier) = routes.split_last()?;
+        let route = last.as_ref()?;
+        let Self { places, compared } = self;
         // Whatever covers the route covers its first host, and stands where a look-up of it would come past.
-        if let Some(host) = route.hosts.first() {
+        let cover = route.hosts.first().and_then(|host| {
             let host = host.map(|host| texts.get(host));
-            let candidates = wider_places(host, route.path, texts).filter_map(|place| places.get(&place));
-            let mut candidates = candidates.flatten().take(MOST_COMPARED - compared);
-            let cover = candidates.find(|candidate| {
-                compared += 1;
+            let positions =
+                wider_places(host, route.path, texts).filter_map(|place| places.get(&hash(place)));
+            let candidates = positions.flatten().filter_map(|position| earlier.get(*position)?.as_ref());
+            let cover = candidates.take(MOST_COMPARED.saturating_sub(*compared)).find(|candidate| {
+                *compared += 1;
                 covers(candidate, route, texts)
             });
-            if let Some(cover) = cover {
-                found.push((position, cover.name));
-            }
-        }
+            cover.map(|cover| cover.name)
+        });
         let (exact, path) = parts(route.path, texts);
         for host in &route.hosts {
-            places.entry((host.map(|host| texts.get(host)), exact, path)).or_default().push(route);
+            let place = (host.map(|host| texts.get(host)), exact, path);
+            places.entry(hash(place)).or_default().push(earlier.len());
         }
+        cover
     }
-    found
+}
+
+fn hash((host, exact, path): Place<'_>) -> u64 {
+    let host = host.map_or(0, |host| xxh3_64(host.as_bytes()));
+    xxh3_64_with_seed(path.as_bytes(), host.wrapping_add(u64::from(exact)))
 }
 
 fn parts(path: PathPattern, texts: &Interner) -> (bool, &str) {

@@ -29,7 +29,7 @@ impl Compiler {
         let enabled = self.is_enabled(members, path);
         let (first_variant, variants) = self.variants(members, path);
         let default = self.default_variant(members, first_variant, variants, path);
-        let metadata = self.flag_metadata(members.get("metadata"), &path.key("metadata"));
+        let (metadata, client) = self.flag_metadata(members.get("metadata"), &path.key("metadata"));
         let targeting = members.get("targeting");
         let names: Vec<_> = match members.get("variants") {
             Some(Value::Object(variants)) => variants.keys().map(String::as_str).collect(),
@@ -48,7 +48,7 @@ impl Compiler {
             }
         };
         let key_text = self.texts.intern(key);
-        let flag = Flag { key: key_text, metadata, first_variant, variants, default, state };
+        let flag = Flag { key: key_text, metadata, client, first_variant, variants, default, state };
         self.add_flag(key, flag, path);
     }
 

@@ -28,16 +28,16 @@ impl Compiler {
         self.metadata = metadata;
     }
 
-    /// A flag's metadata merged over the flag set's.
-    pub(super) fn flag_metadata(&mut self, value: Option<&Value>, path: &Path<'_>) -> Text {
-        let Some(value) = value else { return self.metadata_text };
-        let Some(metadata) = self.metadata_object(value.clone(), path) else { return self.metadata_text };
+    /// A flag's metadata merged over the flag set's, and whether it is for clients.
+    pub(super) fn flag_metadata(&mut self, value: Option<&Value>, path: &Path<'_>) -> (Text, bool) {
+        let metadata = value.and_then(|value| self.metadata_object(value.clone(), path)).unwrap_or_default();
         if metadata.is_empty() {
-            return self.metadata_text;
+            return (self.metadata_text, is_for_clients(&self.metadata));
         }
         let mut merged = self.metadata.clone();
         merged.extend(metadata);
-        self.texts.intern(&Value::Object(merged).to_string())
+        let client = is_for_clients(&merged);
+        (self.texts.intern(&Value::Object(merged).to_string()), client)
     }
 
     fn metadata_object(&mut self, value: Value, path: &Path<'_>) -> Option<Map<String, Value>> {
@@ -59,6 +59,10 @@ impl Compiler {
             }
         }
     }
+}
+
+fn is_for_clients(metadata: &Map<String, Value>) -> bool {
+    metadata.get("client") == Some(&Value::Bool(true))
 }
 
 fn is_scalar(value: &Value) -> bool {

@@ -13,7 +13,9 @@ mod prerequisite;
 mod route;
 mod rule;
 
+use std::borrow::Cow;
 use std::cell::Cell;
+use std::str::Utf8Error;
 
 use serde_json::value::RawValue;
 use xxhash_rust::xxh3::xxh3_64;
@@ -76,16 +78,25 @@ impl Snapshot {
 }
 
 /// The text of a document.
-fn text_of(document: &[u8]) -> Result<&str, CompileError> {
+fn text_of(document: Cow<'_, [u8]>) -> Result<Cow<'_, str>, CompileError> {
     if document.len() > MOST_BYTES {
         let message = format!("{} bytes are more than a document may have ({MOST_BYTES})", document.len());
         return Err(CompileError::of(message, None));
     }
-    std::str::from_utf8(document).map_err(|error| {
-        let valid = document.get(..error.valid_up_to()).unwrap_or_default();
-        let position = std::str::from_utf8(valid).ok().map(Position::of_end);
-        CompileError::of(format!("not UTF-8 from byte {} on", error.valid_up_to()), position)
-    })
+    match document {
+        Cow::Borrowed(document) => {
+            std::str::from_utf8(document).map(Cow::Borrowed).map_err(|error| not_text(document, error))
+        }
+        Cow::Owned(document) => String::from_utf8(document)
+            .map(Cow::Owned)
+            .map_err(|error| not_text(error.as_bytes(), error.utf8_error())),
+    }
+}
+
+fn not_text(document: &[u8], error: Utf8Error) -> CompileError {
+    let valid = document.get(..error.valid_up_to()).unwrap_or_default();
+    let position = std::str::from_utf8(valid).ok().map(Position::of_end);
+    CompileError::of(format!("not UTF-8 from byte {} on", error.valid_up_to()), position)
 }
 
 fn root_of(text: &str) -> Result<&RawValue, CompileError> {

@@ -16,8 +16,8 @@ const OPERATORS: [&str; 5] = ["split", "ramp", "flag", "cidr", "matches"];
 /// # Errors
 /// When the document is not JSON.
 pub fn portability(document: &[u8]) -> Result<Vec<Problem>, CompileError> {
-    let text = text_of(document)?;
-    let root = root_of(text)?;
+    let text = text_of(document.into())?;
+    let root = root_of(&text)?;
     let mut problems = Problems::default();
     let path = Path::Root;
     for (key, raw) in members(root) {
@@ -40,7 +40,7 @@ pub fn portability(document: &[u8]) -> Result<Vec<Problem>, CompileError> {
             _ => {}
         }
     }
-    Ok(problems.finish(text, true).0)
+    Ok(problems.finish(&text, true).0)
 }
 
 fn members(raw: &RawValue) -> Vec<(std::borrow::Cow<'_, str>, &RawValue)> {

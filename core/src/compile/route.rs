@@ -7,6 +7,7 @@ use std::vec::IntoIter;
 use serde_json::{Map, Value};
 
 use super::Compiler;
+use super::cover::Cover;
 use crate::flag::FlagId;
 use crate::json::{Kind, Path};
 use crate::names::unknown_key;
@@ -19,6 +20,7 @@ use crate::text::Text;
 pub(super) struct Reading {
     names: HashSet<Text>,
     matches: Vec<Option<Match>>,
+    cover: Cover,
 }
 
 /// Routes that are being put into the index.
@@ -26,6 +28,12 @@ pub(super) struct Reading {
 pub(super) struct Indexing {
     matches: Enumerate<IntoIter<Option<Match>>>,
     index: IndexBuilder,
+}
+
+impl From<Reading> for Indexing {
+    fn from(reading: Reading) -> Self {
+        Self { matches: reading.matches.into_iter().enumerate(), index: IndexBuilder::default() }
+    }
 }
 
 /// A route before it is put into the index.
@@ -48,12 +56,7 @@ impl Compiler {
         let value = self.value(text, &path);
         let matched = value.and_then(|value| self.route(&value, &mut reading.names, &path));
         reading.matches.push(matched);
-    }
-
-    /// Looks at all of them together, before they are put into the index.
-    pub(super) fn all_routes(&mut self, reading: Reading, path: &Path<'_>) -> Indexing {
-        self.covered(&reading.matches, path);
-        Indexing { matches: reading.matches.into_iter().enumerate(), index: IndexBuilder::default() }
+        self.covered(&reading.matches, &mut reading.cover, &path);
     }
 
     /// Puts the next route into the index; false when there are no more, and the index is done.

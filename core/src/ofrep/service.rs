@@ -1,8 +1,5 @@
 //! The protocol over one snapshot, under one configuration.
 
-use serde::Deserialize;
-use serde_json::Value as Json;
-
 use super::body::Stated;
 use super::etag::{Known, Tag};
 use super::evaluation::write_evaluation;
@@ -238,32 +235,9 @@ fn visible(flags: &VisibleFlags, snapshot: &Snapshot) -> Option<Vec<FlagId>> {
     let mut visible: Vec<_> = match flags {
         VisibleFlags::All => return None,
         VisibleFlags::Listed(keys) => keys.iter().filter_map(|key| snapshot.flag(key)).collect(),
-        VisibleFlags::Client => for_clients(snapshot),
+        VisibleFlags::Client => snapshot.flags().filter(|flag| snapshot.is_for_clients(*flag)).collect(),
     };
     visible.sort_unstable();
     visible.dedup();
     Some(visible)
-}
-
-/// Those whose metadata, or else the flag set's, says `"client": true`.
-fn for_clients(snapshot: &Snapshot) -> Vec<FlagId> {
-    #[derive(Deserialize)]
-    struct Metadata {
-        client: Option<Json>,
-    }
-    let says_so = |metadata: &str| {
-        let read = || serde_json::from_str(metadata).ok();
-        let is_worth_reading = metadata.contains("\"client\"");
-        is_worth_reading.then(read).flatten().and_then(|Metadata { client }| client) == Some(Json::Bool(true))
-    };
-    // Flags often have the metadata of the one before; ten thousand are read while requests wait.
-    let mut last = (None, false);
-    let mut is_for_clients = |flag| {
-        let metadata = snapshot.metadata(Some(flag));
-        if metadata != last.0 {
-            last = (metadata, metadata.is_some_and(says_so));
-        }
-        last.1
-    };
-    snapshot.flags().filter(|flag| is_for_clients(*flag)).collect()
 }
