@@ -32,6 +32,8 @@ pub(crate) struct Job {
     pub(crate) meta: Meta,
     /// Whether it came from the source: then all VMs shall have it.
     pub(crate) is_new: bool,
+    /// The generation that the proxy had when it came, if it had one.
+    pub(crate) before: Option<u64>,
     /// The time that it took so far, in microseconds.
     pub(crate) spent: u64,
     /// What the source sent, once it is compiled.
@@ -72,15 +74,15 @@ pub(crate) enum Progress {
 
 impl Job {
     /// Compiles what the source sent and may be trusted.
-    pub(crate) fn of_source(document: Vec<u8>, meta: Meta) -> Self {
-        Self { meta, is_new: true, spent: 0, document: Vec::new(), stage: Stage::Gathered(document) }
+    pub(crate) fn of_source(document: Vec<u8>, meta: Meta, before: Option<u64>) -> Self {
+        Self { meta, is_new: true, before, spent: 0, document: Vec::new(), stage: Stage::Gathered(document) }
     }
 
     /// Takes over what the proxy has.
     pub(crate) fn of_shared(meta: Meta) -> Self {
         let stage =
             Stage::Gathering { document: Vec::with_capacity(meta.length.min(MOST_RESERVED)), pieces: 0 };
-        Self { meta, is_new: false, spent: 0, document: Vec::new(), stage }
+        Self { meta, is_new: false, before: None, spent: 0, document: Vec::new(), stage }
     }
 
     /// Works for a slice of time, a short one where it makes requests wait.

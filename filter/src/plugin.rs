@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use turquoise_core::status::LastError;
+use turquoise_core::status::{InForce, LastError};
 use turquoise_core::{Settings, Severity, Snapshot, fingerprint};
 
 use crate::host::{self, Headers, Map};
@@ -274,7 +274,7 @@ impl Plugin {
         let (Some(job), Progress::Over(result)) = (feed.job.take(), progress) else { return };
         self.metrics.compiled(job.spent);
         match (*result, job.is_new) {
-            (Ok(snapshot), true) => self.publish(snapshot, job.meta, &job.document),
+            (Ok(snapshot), true) => self.publish(snapshot, job),
             (Ok(snapshot), false) => {
                 self.swap(snapshot, job.meta.generation);
                 // Perhaps there is a newer one by now.
@@ -321,10 +321,14 @@ impl Plugin {
     /// Takes a document that may be trusted.
     fn offered(&mut self, headers: &Headers, etag: Option<String>, now: u64) {
         let (Some(source), Some(feed)) = (&self.settings.source, &mut self.feed) else { return };
-        // An inlined document counts for nothing here: a fallback may well be newer than what the source has.
         feed.anew = false;
-        let newest = feed.shared.meta().and_then(|meta| meta.version);
-        match trust::accept(source, headers, newest.as_deref()) {
+        let meta = feed.shared.meta();
+        // An inlined document counts for nothing here: a fallback may well be newer than what the source has. This VM may
+        // have another one than the proxy, where it trusts other keys.
+        let is_fetched = self.live.origin(meta.as_ref()) == InForce::Fetched;
+        let own = self.live.snapshot.version().filter(|_| is_fetched);
+        let known = [meta.as_ref().and_then(|meta| meta.version.as_deref()), own];
+        match trust::accept(source, headers, known) {
             Ok((document, seal)) => self.received(document, etag, seal, now),
             Err(refusal) => self.refused(&refusal, etag, now),
         }
@@ -339,22 +343,24 @@ impl Plugin {
             && self.live.snapshot.fingerprint() == new
         {
             feed.refused = false;
-            return self.not_modified(Some((etag, seal)), now);
+            return self.not_modified(Some(&(etag, seal)), now);
         }
         feed.leads = feed.shared.lead(feed.me, now);
         if !feed.leads {
             return feed.poller.abandon();
         }
         let inlined = u64::from(self.settings.document.is_some());
-        let generation = known.map_or(inlined, |meta| meta.generation).saturating_add(1);
+        let before = known.map(|meta| meta.generation);
+        let generation = before.unwrap_or(inlined).saturating_add(1);
         let length = document.len();
         let meta = Meta { generation, fingerprint: new, confirmed: now, length, etag, seal, version: None };
-        feed.job = Some(Job::of_source(document, meta));
+        feed.job = Some(Job::of_source(document, meta, before));
         self.work();
     }
 
     /// Brings a document that the source sent into force, here and in all other VMs.
-    fn publish(&mut self, snapshot: Snapshot, mut meta: Meta, document: &[u8]) {
+    fn publish(&mut self, snapshot: Snapshot, job: Job) {
+        let Job { mut meta, document, before, .. } = job;
         let Some(feed) = &mut self.feed else { return };
         feed.refused = false;
         // Compiling takes time, in which the lease may have ended: who has it now has asked, too.
@@ -363,15 +369,15 @@ impl Plugin {
             return feed.poller.abandon();
         }
         meta.version = snapshot.version().map(str::to_owned);
-        let (known, cas) = feed.shared.meta_to_change();
         // Another configuration may have the same source, and have brought something into force meanwhile: what is
         // newer, only the source can say.
-        let overtaken = known.is_some_and(|known| known.generation >= meta.generation);
-        if !overtaken {
-            feed.shared.put(document, &meta);
+        let as_before = |known: Option<Meta>| known.map(|known| known.generation) == before;
+        if as_before(feed.shared.meta()) {
+            feed.shared.put(&document, &meta);
         }
-        if overtaken || !feed.shared.set_meta(&meta, cas) {
+        if !feed.shared.change_meta(|known| as_before(known).then(|| meta.clone())) {
             feed.poller.forget();
+            self.follow();
             return self.poll(host::now());
         }
         feed.shared.wake_others(feed.queue);
@@ -398,31 +404,30 @@ impl Plugin {
     }
 
     /// The source still has what is in force; it may have sent it again, under another ETag or signed by others.
-    fn not_modified(&mut self, sent_again: Option<(Option<String>, Seal)>, now: u64) {
+    fn not_modified(&mut self, sent_again: Option<&(Option<String>, Seal)>, now: u64) {
         self.metrics.fetched(FetchResult::NotModified);
         let (Some(source), Some(feed)) = (&self.settings.source, &mut self.feed) else { return };
         // A source that still has what was refused confirms nothing, nor does one that speaks of another document.
         let live = self.live.snapshot.fingerprint();
-        let (Some(meta), cas) = feed.shared.meta_to_change() else { return };
-        if feed.refused || meta.fingerprint != live {
+        let Some(known) = feed.shared.meta().filter(|meta| meta.fingerprint == live && !feed.refused) else {
             return;
-        }
-        let meta = match sent_again {
-            Some((etag, seal)) => Meta { confirmed: now, etag, seal, ..meta },
-            None => {
-                // Signed anew: the whole of it has to come again, so that the signature can be looked at.
-                let signature = trust::signature(&host::headers(Map::CalloutResponse));
-                if !source.public_keys.is_empty() && !signature.is_empty() && signature != meta.seal.signature
-                {
-                    feed.poller.forget();
-                    feed.anew = true;
-                }
-                Meta { confirmed: now, ..meta }
-            }
         };
-        // Who changed it meanwhile knows better.
-        feed.shared.set_meta(&meta, cas);
-        self.recovered();
+        if sent_again.is_none() {
+            // Signed anew: the whole of it has to come again, so that the signature can be looked at.
+            let signature = trust::signature(&host::headers(Map::CalloutResponse));
+            if !source.public_keys.is_empty() && !signature.is_empty() && signature != known.seal.signature {
+                feed.poller.forget();
+                feed.anew = true;
+            }
+        }
+        let confirmed = feed.shared.change_meta(|meta| {
+            let meta = meta.filter(|meta| meta.fingerprint == live)?;
+            let (etag, seal) = sent_again.cloned().unwrap_or((meta.etag, meta.seal));
+            Some(Meta { confirmed: now, etag, seal, ..meta })
+        });
+        if confirmed {
+            self.recovered();
+        }
     }
 
     fn failed(&mut self, reason: &str, now: u64) {

@@ -234,13 +234,7 @@ impl Shared {
 
     /// What is known of the document.
     pub(crate) fn meta(&self) -> Option<Meta> {
-        self.meta_to_change().0
-    }
-
-    /// What is known of the document, and the number by which to change it.
-    pub(crate) fn meta_to_change(&self) -> (Option<Meta>, u32) {
-        let (bytes, cas) = host::shared_data(&self.meta);
-        (bytes.and_then(|bytes| Meta::parse(&bytes)), cas)
+        host::shared_data(&self.meta).0.and_then(|bytes| Meta::parse(&bytes))
     }
 
     /// A piece of the document that `meta` speaks of; none once another one is being put there.
@@ -267,9 +261,17 @@ impl Shared {
         format!("{}.{}.{index}", self.document, meta.generation % 2)
     }
 
-    /// Changes what is known of the document, unless somebody else did since. Whether it was changed.
-    pub(crate) fn set_meta(&self, meta: &Meta, cas: u32) -> bool {
-        host::set_shared_data(&self.meta, &meta.bytes(), cas)
+    /// Makes of what is known of the document what `change` makes of it, however often somebody else changes it
+    /// meanwhile; nothing where that is nothing. Whether it was changed.
+    pub(crate) fn change_meta(&self, change: impl Fn(Option<Meta>) -> Option<Meta>) -> bool {
+        for _ in 0..TRIES {
+            let (bytes, cas) = host::shared_data(&self.meta);
+            let Some(meta) = change(bytes.and_then(|bytes| Meta::parse(&bytes))) else { return false };
+            if host::set_shared_data(&self.meta, &meta.bytes(), cas) {
+                return true;
+            }
+        }
+        false
     }
 
     /// What went wrong last, in whichever VM, as it was written.

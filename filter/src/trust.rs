@@ -75,12 +75,11 @@ pub(crate) fn list(error: &CompileError) -> String {
     }
 }
 
-/// The document that a callout brought, if it may be compiled: `in_force` is the version of the last one that the source
-/// gave.
+/// The document that a callout brought, if it may be compiled: it must be no older than these versions.
 pub(crate) fn accept(
     source: &Source,
     headers: &Headers,
-    in_force: Option<&str>,
+    known: [Option<&str>; 2],
 ) -> Result<(Vec<u8>, Seal), Refusal> {
     // The proxy has the body; what is too large is not copied into the VM.
     let announced =
@@ -90,11 +89,13 @@ pub(crate) fn accept(
     fits(source, document.len())?;
     let seal = Seal { keys: keys(&source.public_keys), signature: signature(headers) };
     verify(source, &seal, &document)?;
-    if let Some(in_force) = in_force.filter(|_| !source.allow_older)
-        && let Some(version) = document_version(&document).filter(|version| is_older(version, in_force))
+    if !source.allow_older
+        && known != [None; 2]
+        && let Some(version) = document_version(&document)
+        && let Some(newer) = known.into_iter().flatten().find(|known| is_older(&version, known))
     {
         let message = format!(
-            "its version `{version}` is older than `{in_force}`, which is in force: give what you release a newer \
+            "its version `{version}` is older than `{newer}`, which the source gave before: give what you release a newer \
              `metadata.version`, or permit this by `source.allowOlder: true`"
         );
         return Err(Refusal {

@@ -120,24 +120,25 @@ fn a_document_that_is_signed_anew_is_known_by_its_new_signature() {
 
 #[test]
 fn what_takes_long_to_compile_does_not_displace_what_came_meanwhile() {
-    let proxy = proxy();
-    let vms = [
-        start(&proxy, &other("500ms")),
-        start(&proxy, &other("500ms")),
-        start(&proxy, &other("501ms")),
-        start(&proxy, &other("501ms")),
-    ];
-    proxy.advance(FIRST_TICK).unwrap();
-    upstreams(&vms);
-    let questions = proxy.callouts();
-    assert_eq!(questions.len(), 2, "one for each configuration");
-    proxy.set_pace(Duration::from_micros(400));
-    let (five, six) = (versioned("blue", &json!("5"), 3_000), versioned("green", &json!("6"), 0));
-    questions[0].answer(answer("\"5\"", &five, &[])).unwrap();
-    questions[1].answer(answer("\"6\"", &six, &[])).unwrap();
-    // The source answers nothing more.
-    proxy.advance(2 * INTERVAL).unwrap();
-    assert_eq!(upstreams(&vms), ["shop_green"; 4]);
+    let bare = |mut configuration: Value| {
+        configuration.as_object_mut().unwrap().remove("document");
+        configuration
+    };
+    for (first, second) in [(other("500ms"), other("501ms")), (other("500ms"), bare(other("501ms")))] {
+        let proxy = proxy();
+        let vms =
+            [start(&proxy, &first), start(&proxy, &first), start(&proxy, &second), start(&proxy, &second)];
+        proxy.advance(FIRST_TICK).unwrap();
+        let questions = proxy.callouts();
+        assert_eq!(questions.len(), 2, "one for each configuration");
+        proxy.set_pace(Duration::from_micros(400));
+        let (five, six) = (versioned("blue", &json!("5"), 3_000), versioned("green", &json!("6"), 0));
+        questions[0].answer(answer("\"5\"", &five, &[])).unwrap();
+        questions[1].answer(answer("\"6\"", &six, &[])).unwrap();
+        // The source answers nothing more.
+        proxy.advance(2 * INTERVAL).unwrap();
+        assert_eq!(upstreams(&vms), ["shop_green"; 4]);
+    }
 }
 
 #[test]
@@ -179,6 +180,27 @@ fn a_version_holds_under_every_configuration() {
     assert!(proxy.logged(LogLevel::Error, "`3` is older than `5`"), "{:?}", proxy.logs());
     pass(&proxy, 20, |_| answer("\"7\"", &versioned("green", &json!("7"), 0), &[&new]));
     assert_eq!(upstream(&successor), "shop_green");
+}
+
+#[test]
+fn who_trusts_anybody_opens_no_way_back_for_who_does_not() {
+    let signer = Signer::new(7);
+    let proxy = proxy();
+    let (strict_vm, strict) = start(&proxy, &trusting(&[&signer]));
+    proxy.advance(FIRST_TICK).unwrap();
+    let five = versioned("green", &json!("5"), 0);
+    proxy.callouts()[0].answer(answer("\"5\"", &five, &[&signer])).unwrap();
+    assert_eq!(upstream(&strict), "shop_green");
+    let (trusting_vm, anybody) = start(&proxy, &configuration_with_source());
+    // Somebody in the source's place has a document without a version, unsigned, and then an old one, signed.
+    let forged = versioned("blue", &Value::Null, 1);
+    pass(&proxy, 3, |_| answer("\"f\"", &forged, &[]));
+    assert_eq!((upstream(&strict), upstream(&anybody)), ("shop_green".to_owned(), "shop_blue".to_owned()));
+    trusting_vm.stop();
+    let three = versioned("blue", &json!("3"), 2);
+    pass(&proxy, 20, |_| answer("\"3\"", &three, &[&signer]));
+    assert_eq!(upstream(&strict), "shop_green");
+    drop(strict_vm);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::murmur3::Murmur3;
 use super::operand::{Operand, View};
-use super::{Fault, Machine};
+use super::{Fault, HASHED_PER_STEP, Machine};
 use crate::value::Attributes;
 
 const UNSIGNED: u8 = 0;
@@ -123,13 +123,48 @@ fn map(hash: Murmur3, members: &Map<String, Value>, depth: usize) -> Option<Murm
 
 impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
     /// The hash of a value's encoding; none for null, and for what is too deep or too wide to hash.
-    pub(super) fn cbor_hash(&self, value: Operand<'a>) -> Result<Option<u32>, Fault> {
+    pub(super) fn cbor_hash(&mut self, value: Operand<'a>) -> Result<Option<u32>, Fault> {
+        self.charge_encoding(value)?;
         let start = Murmur3::default();
         let hash = match self.view(&value) {
             View::Null => None,
             _ => self.encode(start, value, 0),
         };
         Ok(hash.map(Murmur3::finish))
+    }
+
+    /// Takes off what hashing a value costs, its parts included.
+    fn charge_encoding(&mut self, value: Operand<'a>) -> Result<(), Fault> {
+        match value {
+            Operand::Json(json) => self.charge_json(json, 0),
+            Operand::List(span) => {
+                for index in 0..span.len as usize {
+                    if let Some(Operand::Json(json)) = span.of(&self.items).get(index).copied() {
+                        self.charge_json(json, 1)?;
+                    }
+                }
+                Ok(())
+            }
+            text => self.charge(self.text_len(&text) / HASHED_PER_STEP),
+        }
+    }
+
+    fn charge_json(&mut self, json: &Value, depth: usize) -> Result<(), Fault> {
+        self.charge(1)?;
+        match json {
+            Value::String(text) => self.charge(text.len() / HASHED_PER_STEP),
+            // What is deeper is not hashed.
+            _ if depth > MOST_DEPTH => Ok(()),
+            Value::Array(items) => items.iter().try_for_each(|item| self.charge_json(item, depth + 1)),
+            // A map's keys are put in order by looking at all of them for each.
+            Value::Object(members) if members.len() <= MOST_MEMBERS => {
+                members.iter().try_for_each(|(key, item)| {
+                    self.charge(members.len() / 4 + key.len() / HASHED_PER_STEP)?;
+                    self.charge_json(item, depth + 1)
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn encode(&self, hash: Murmur3, value: Operand<'a>, depth: usize) -> Option<Murmur3> {

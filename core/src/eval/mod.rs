@@ -40,6 +40,9 @@ pub(crate) const MOST_STEPS: u32 = 100_000;
 /// How many bytes are hashed in the time of a step.
 const HASHED_PER_STEP: usize = 64;
 
+/// How many bytes are read, as a number or in their order, in the time of a step.
+const READ_PER_STEP: usize = 16;
+
 /// The most bytes of text, and the most items of lists, that one evaluation may build.
 pub(crate) const MOST_BUILT: usize = 65_536;
 
@@ -214,6 +217,14 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
         if text.len() >= HASHED_PER_STEP { self.charge(text.len() / HASHED_PER_STEP) } else { Ok(()) }
     }
 
+    /// How many bytes a text has; a list's own were counted when it was built.
+    fn text_len(&self, value: &Operand<'a>) -> usize {
+        match self.view(value) {
+            View::Text(text) => text.len(),
+            _ => 0,
+        }
+    }
+
     /// Takes steps off what is left.
     #[inline]
     fn charge(&mut self, steps: usize) -> Result<(), Fault> {
@@ -335,8 +346,11 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
                 if !coerce::ordered(comparison, a.partial_cmp(&b)) {
                     return Ok(false);
                 }
-            } else if !coerce::compare(comparison, self.view(&left), self.view(&right))? {
-                return Ok(false);
+            } else {
+                self.charge((self.text_len(&left) + self.text_len(&right)) / READ_PER_STEP)?;
+                if !coerce::compare(comparison, self.view(&left), self.view(&right))? {
+                    return Ok(false);
+                }
             }
             left = right;
         }

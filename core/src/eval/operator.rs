@@ -1,7 +1,7 @@
 //! Operators that take the values of all their arguments.
 
 use super::operand::{Operand, Span, View};
-use super::{Fault, Machine, Outcome, coerce};
+use super::{Fault, Machine, Outcome, READ_PER_STEP, coerce};
 use crate::rule::{Arguments, NodeId, Operator};
 use crate::value::Attributes;
 
@@ -41,6 +41,9 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
     }
 
     fn apply(&mut self, operator: Operator, values: Span, base: usize) -> Outcome<'a> {
+        // Whatever an operator does with texts, it reads each of them at most a few times.
+        let bytes = values.of(&self.items).iter().map(|value| self.text_len(value)).sum::<usize>();
+        self.charge(bytes / READ_PER_STEP)?;
         let result = match operator {
             Operator::Merge => return self.merge(values),
             Operator::Missing => return Ok(Operand::List(self.missing(values)?)),

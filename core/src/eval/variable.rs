@@ -55,6 +55,7 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
     /// A `var` whose name must be evaluated.
     pub(super) fn computed(&mut self, path: NodeId) -> Outcome<'a> {
         let path = self.eval(path)?;
+        self.charge(self.text_len(&path) / super::READ_PER_STEP)?;
         let mut number = ryu_js::Buffer::new();
         let path = match self.view(&path) {
             View::Text(path) => path,

@@ -12,9 +12,10 @@ use crate::settings::{OfrepSettings, Settings, VisibleFlags};
 use crate::snapshot::Snapshot;
 use crate::{Scratch, Timestamp};
 
-/// What the flags of one bulk answer may take together, besides what one evaluation may: the body of a request could
-/// otherwise make every one of thousands of flags take all that it may, and hold the worker for seconds.
-const STEPS_PER_FLAG: u32 = 50;
+/// What the flags of one bulk answer may take together, and how much more for each flag of the document: the body of a
+/// request could otherwise make every one of thousands of flags take all that it may, and hold the worker for seconds.
+const STEPS: u32 = 10 * MOST_STEPS;
+const STEPS_PER_FLAG: u32 = 500;
 
 /// What every answer of one snapshot needs, prepared once.
 #[derive(Debug)]
@@ -163,7 +164,7 @@ impl Service {
     ) -> String {
         let snapshot = asked.snapshot;
         let flags = u32::try_from(snapshot.flags().count()).unwrap_or(u32::MAX);
-        scratch.limit(Some(MOST_STEPS.saturating_add(STEPS_PER_FLAG.saturating_mul(flags))));
+        scratch.limit(Some(STEPS.saturating_add(STEPS_PER_FLAG.saturating_mul(flags))));
         let mut out = "{\"flags\":[".to_owned();
         let empty = out.len();
         for flag in snapshot.flags().filter(|flag| self.is_visible(*flag)) {
