@@ -40,7 +40,7 @@ async fn what_must_not_come_into_force_does_not() -> Result<()> {
     let older = Fault {
         name: "with an older version",
         refused: Some("version"),
-        says: "is older than `release-3`, which is in force: give what you release a newer `metadata.version`",
+        says: "is older than `release-3`, which the source gave before: give what you release a newer `metadata.version`",
     };
     offers(&mut fixture, &older, whole.replace("release-3", "release-2")).await?;
     fixture.release("blue", AFTER_REFUSALS).await.context("after an older version")?;
