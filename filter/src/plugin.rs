@@ -86,6 +86,7 @@ impl Plugin {
             })?,
             None => Live::without_document(&settings),
         };
+        let name = fingerprint(configuration);
         let mut me = [0u8; 8];
         // Without randomness all VMs take themselves for the same one, and each asks the source.
         let _ = getrandom::fill(&mut me);
@@ -96,7 +97,7 @@ impl Plugin {
                 format!("{}\n{:?}\n{}\n{:?}", source.cluster, source.authority, source.path, source.headers);
             host::set_tick_period(FIRST_TICK);
             Feed {
-                shared: Shared::new(fingerprint(configuration), fingerprint(source.as_bytes())),
+                shared: Shared::new(name, fingerprint(source.as_bytes())),
                 poller: Poller::default(),
                 me,
                 leads: false,
@@ -120,7 +121,7 @@ impl Plugin {
             metrics,
             feed,
             status,
-            trouble: Trouble::default(),
+            trouble: Trouble::new(name),
             serves: Cell::new(false),
             settings,
         };
@@ -436,13 +437,13 @@ impl Plugin {
         self.complain("fetch", None, what, reason, now);
     }
 
-    fn recovered(&mut self) {
+    fn recovered(&self) {
         self.metrics.age(0);
         self.trouble.over("the source answers again, and its document is in force", host::now());
     }
 
     /// Says what is wrong, in the log and on the status page.
-    fn complain(&mut self, stage: &str, path: Option<&str>, what: &str, message: &str, now: u64) {
+    fn complain(&self, stage: &str, path: Option<&str>, what: &str, message: &str, now: u64) {
         if let Some(feed) = &self.feed {
             feed.shared.set_error(&LastError { time: now, stage, path, message }.to_json());
         }
@@ -450,7 +451,7 @@ impl Plugin {
     }
 
     /// Logs what is wrong with a document that is in force all the same.
-    fn log_problems(&mut self) {
+    fn log_problems(&self) {
         let now = host::now();
         for problem in self.live.snapshot.problems().iter().take(trust::MOST_LISTED) {
             let effect = match problem.severity {

@@ -12,7 +12,7 @@ pub(crate) const LEASE_MILLISECONDS: u64 = 3000;
 const MEMBER_MILLISECONDS: u64 = 60_000;
 
 /// How often a change is tried against others before it is left to them.
-const TRIES: usize = 10;
+pub(crate) const TRIES: usize = 10;
 
 /// Documents lie in shared data in pieces of so many bytes: reading a long one as a whole takes longer than a request
 /// should wait.
@@ -62,12 +62,22 @@ pub(crate) struct Seal {
     pub(crate) signature: Vec<u8>,
 }
 
-fn number(bytes: &[u8], index: usize) -> Option<u64> {
+/// The number at this index.
+pub(crate) fn number(bytes: &[u8], index: usize) -> Option<u64> {
     Some(u64::from_le_bytes(*bytes.get(index * 8..)?.first_chunk()?))
 }
 
-fn numbers(numbers: &[u64]) -> Vec<u8> {
+/// The bytes that [`number`] reads.
+pub(crate) fn numbers(numbers: &[u64]) -> Vec<u8> {
     numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+}
+
+/// Gives what several VMs change its place, while only the proxy's first VM runs: setting a value for the first time
+/// overwrites another's.
+pub(crate) fn place(key: &str, value: &[u8]) {
+    if host::shared_data(key).0.is_none() {
+        host::set_shared_data(key, value, 0);
+    }
 }
 
 /// Whether somebody who was seen then is still there: he says so every second.
@@ -107,7 +117,7 @@ impl Meta {
 
 impl Shared {
     /// The keys for a configuration and its source, each by its fingerprint. What several VMs change gets its place
-    /// at once, while only the proxy's first VM runs: setting a value for the first time overwrites another's.
+    /// at once.
     pub(crate) fn new(configuration: u64, source: u64) -> Self {
         let shared = Self {
             lease: format!("turquoise.{configuration:016x}.lease"),
@@ -117,15 +127,9 @@ impl Shared {
             document: format!("turquoise.{source:016x}.document"),
             idle: format!("turquoise.{configuration:016x}.idle"),
         };
-        if host::shared_data(&shared.lease).0.is_none() {
-            host::set_shared_data(&shared.lease, &numbers(&[0, 0]), 0);
-        }
-        if host::shared_data(&shared.members).0.is_none() {
-            host::set_shared_data(&shared.members, &[], 0);
-        }
-        if host::shared_data(&shared.idle).0.is_none() {
-            host::set_shared_data(&shared.idle, &numbers(&[0, 0, 0]), 0);
-        }
+        place(&shared.lease, &numbers(&[0, 0]));
+        place(&shared.members, &[]);
+        place(&shared.idle, &numbers(&[0, 0, 0]));
         shared
     }
 

@@ -121,6 +121,50 @@ pub fn document_gauge(proxy: &SimulatedProxy, name: &str) -> Option<u64> {
     proxy.gauge(&format!("turquoise_document_{name}.source=.={CLUSTER}/document.json;.;"))
 }
 
+/// A proxy that knows [`CLUSTER`] and runs nothing yet.
+pub fn proxy() -> SimulatedProxy {
+    let proxy = SimulatedProxy::new(module());
+    proxy.add_cluster(CLUSTER);
+    proxy
+}
+
+/// Starts a VM with `configuration`, which must be accepted.
+///
+/// # Panics
+/// When it is refused.
+pub fn start(proxy: &SimulatedProxy, configuration: &Value) -> (SimulatedVm, Plugin) {
+    let vm = proxy.start_vm("").expect("the VM starts");
+    let plugin = vm.configure(configuration.to_string()).expect("no trap");
+    assert!(plugin.accepted(), "{:?}", proxy.logs());
+    (vm, plugin)
+}
+
+/// The one callout that waits for its answer.
+///
+/// # Panics
+/// When there are none, or several.
+pub fn callout(proxy: &SimulatedProxy) -> Callout {
+    let mut callouts = proxy.callouts();
+    assert_eq!(callouts.len(), 1, "one callout waits for its answer");
+    callouts.remove(0)
+}
+
+/// Where this plugin sends a request to `/hello`, which then ends.
+///
+/// # Panics
+/// When it traps, or sends it nowhere.
+pub fn upstream(plugin: &Plugin) -> String {
+    let exchange = plugin.request(Request::get("shop.example.com", "/hello")).expect("no trap");
+    let upstream = exchange.request_header("x-turquoise-upstream").expect("the release decides");
+    exchange.finish().expect("no trap");
+    upstream
+}
+
+/// [`upstream`] of each of these.
+pub fn upstreams(vms: &[(SimulatedVm, Plugin)]) -> Vec<String> {
+    vms.iter().map(|(_, plugin)| upstream(plugin)).collect()
+}
+
 /// A proxy with one VM that runs one plugin.
 #[derive(Debug)]
 pub struct Running {
@@ -138,11 +182,8 @@ impl Running {
     /// # Panics
     /// When it is refused.
     pub fn new(configuration: &Value) -> Self {
-        let proxy = SimulatedProxy::new(module());
-        proxy.add_cluster(CLUSTER);
-        let vm = proxy.start_vm("").expect("the VM starts");
-        let plugin = vm.configure(configuration.to_string()).expect("no trap");
-        assert!(plugin.accepted(), "{:?}", proxy.logs());
+        let proxy = proxy();
+        let (vm, plugin) = start(&proxy, configuration);
         let running = Self { proxy, vm, plugin };
         running.advance(FIRST_TICK);
         running
@@ -175,9 +216,7 @@ impl Running {
     /// # Panics
     /// When there are none, or several.
     pub fn callout(&self) -> Callout {
-        let mut callouts = self.proxy.callouts();
-        assert_eq!(callouts.len(), 1, "one callout waits for its answer");
-        callouts.remove(0)
+        callout(&self.proxy)
     }
 
     /// A gauge about the document, as [`document_gauge`].

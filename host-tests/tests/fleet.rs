@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use host_tests::{CLUSTER, FIRST_TICK, configuration_with_source, document_gauge, document_with, module};
+use host_tests::{
+    FIRST_TICK, callout, configuration_with_source, document_gauge, document_with, proxy, start,
+};
 use serde_json::{Value, json};
+use turquoise_host::LogLevel;
 use turquoise_host::simulated::{Plugin, Request, Response, SimulatedProxy, SimulatedVm};
 
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -20,9 +23,7 @@ struct Fleet {
 impl Fleet {
     /// A proxy with so many VMs, and before them one that is configured and dropped, as Envoy does.
     fn new(vms: usize, configuration: Value) -> Self {
-        let proxy = SimulatedProxy::new(module());
-        proxy.add_cluster(CLUSTER);
-        let mut fleet = Self { proxy, vms: Vec::new(), configuration };
+        let mut fleet = Self { proxy: proxy(), vms: Vec::new(), configuration };
         fleet.start().0.stop();
         for _ in 0..vms {
             let vm = fleet.start();
@@ -33,10 +34,7 @@ impl Fleet {
     }
 
     fn start(&self) -> (SimulatedVm, Plugin) {
-        let vm = self.proxy.start_vm("").unwrap();
-        let plugin = vm.configure(self.configuration.to_string()).unwrap();
-        assert!(plugin.accepted(), "{:?}", self.proxy.logs());
-        (vm, plugin)
+        start(&self.proxy, &self.configuration)
     }
 
     fn advance(&self, time: Duration) {
@@ -45,18 +43,12 @@ impl Fleet {
 
     /// Answers the one callout that waits.
     fn answer(&self, response: Response) {
-        let callouts = self.proxy.callouts();
-        assert_eq!(callouts.len(), 1, "one VM asks");
-        callouts[0].answer(response).unwrap();
+        callout(&self.proxy).answer(response).unwrap();
     }
 
     /// Where each VM sends a request.
     fn upstreams(&self) -> Vec<String> {
-        let upstream = |(vm, _): &(SimulatedVm, Plugin)| {
-            let exchange = vm.request(Request::get("shop.example.com", "/hello")).unwrap();
-            exchange.request_header("x-turquoise-upstream").unwrap()
-        };
-        self.vms.iter().map(upstream).collect()
+        host_tests::upstreams(&self.vms)
     }
 }
 
@@ -235,7 +227,7 @@ fn a_configuration_that_declines_the_document_says_so_and_does_not_count_it_as_f
     narrower["document"] = json!({ "flags": {} });
     let plugin = fleet.vms[0].0.configure(narrower.to_string()).unwrap();
     assert!(plugin.accepted());
-    assert!(fleet.proxy.logged(turquoise_host::LogLevel::Error, "refused under this configuration"));
+    assert!(fleet.proxy.logged(LogLevel::Error, "refused under this configuration"));
     fleet.vms[0].1.shut_down().unwrap();
     fleet.proxy.clear_logs();
     fleet.advance(FIRST_TICK);
@@ -243,8 +235,8 @@ fn a_configuration_that_declines_the_document_says_so_and_does_not_count_it_as_f
         fleet.proxy.callouts().into_iter().find(|callout| callout.root().context == plugin.root()).unwrap();
     assert_eq!(callout.header("if-none-match"), None, "a 304 would speak of a document that is not in force");
     callout.answer(switched_to("green", "\"1\"")).unwrap();
-    assert!(fleet.proxy.logged(turquoise_host::LogLevel::Error, "was refused"), "{:?}", fleet.proxy.logs());
-    assert!(!fleet.proxy.logged(turquoise_host::LogLevel::Info, "answers again"));
+    assert!(fleet.proxy.logged(LogLevel::Error, "was refused"), "{:?}", fleet.proxy.logs());
+    assert!(!fleet.proxy.logged(LogLevel::Info, "answers again"));
 }
 
 #[test]
@@ -285,4 +277,61 @@ fn a_source_that_fails_is_asked_less_and_less_but_never_given_up() {
     }
     assert!(made[0] > made[3], "{made:?}");
     assert!(made[3] >= 3, "every ten seconds at least: {made:?}");
+}
+
+fn lines(fleet: &Fleet, level: LogLevel) -> Vec<String> {
+    let logs = fleet.proxy.logs().into_iter();
+    logs.filter(|line| line.level == level).map(|line| line.message).collect()
+}
+
+#[test]
+fn trouble_and_its_end_are_told_once_whichever_vm_asks() {
+    let mut fleet = Fleet::new(3, configuration_with_source());
+    fleet.answer(Response::new(500));
+    while fleet.vms.len() > 1 {
+        while fleet.proxy.callouts().is_empty() {
+            fleet.advance(INTERVAL);
+        }
+        let asks = callout(&fleet.proxy);
+        asks.answer(Response::new(500)).unwrap();
+        fleet.vms.retain(|(vm, _)| {
+            let stays = vm.id() != asks.root().vm;
+            if !stays {
+                vm.stop();
+            }
+            stays
+        });
+    }
+    let errors = lines(&fleet, LogLevel::Error);
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    // The VM that is left never had any trouble of its own.
+    while fleet.proxy.callouts().is_empty() {
+        fleet.advance(INTERVAL);
+    }
+    fleet.answer(switched_to("green", "\"1\""));
+    let infos = lines(&fleet, LogLevel::Info);
+    assert!(infos.len() == 1 && infos[0].contains("the source answers again"), "{infos:?}");
+}
+
+#[test]
+fn trouble_that_comes_back_with_its_configuration_is_told_again() {
+    let fleet = Fleet::new(1, configuration_with_source());
+    fleet.answer(Response::new(500));
+    fleet.vms[0].0.stop();
+    fleet.advance(Duration::from_secs(3600));
+    let _later = fleet.start();
+    fleet.advance(FIRST_TICK);
+    fleet.answer(Response::new(500));
+    let errors = lines(&fleet, LogLevel::Error);
+    assert_eq!(errors.len(), 2, "{errors:?}");
+}
+
+#[test]
+fn what_is_odd_in_a_document_is_told_once_and_not_by_each_vm() {
+    let mut configuration = configuration_with_source();
+    let wrong = json!({ "no_such_operator": [1] });
+    configuration["document"] = document_with(|document| document["flags"]["greeting"]["targeting"] = wrong);
+    let fleet = Fleet::new(3, configuration);
+    let warnings = lines(&fleet, LogLevel::Warn);
+    assert!(warnings.len() == 1 && warnings[0].contains("`no_such_operator`"), "{warnings:?}");
 }

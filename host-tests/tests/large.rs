@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use host_tests::{CLUSTER, FIRST_TICK, configuration_with_source, document, document_with, module};
+use host_tests::{FIRST_TICK, callout, configuration_with_source, document, document_with, proxy, start};
 use serde_json::{Value, json};
-use turquoise_host::simulated::{Plugin, Request, Response, SimulatedProxy, SimulatedVm};
+use turquoise_host::simulated::{Plugin, Response, SimulatedProxy, SimulatedVm};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -20,16 +20,8 @@ impl Fleet {
     /// VMs that obey the small document and have each served a request; the last serves none, as that on Envoy's main
     /// thread.
     fn new(serving: usize) -> Self {
-        let proxy = SimulatedProxy::new(module());
-        proxy.add_cluster(CLUSTER);
-        let configuration = configuration_with_source().to_string();
-        let start = |_| {
-            let vm = proxy.start_vm("").unwrap();
-            let plugin = vm.configure(&configuration).unwrap();
-            assert!(plugin.accepted(), "{:?}", proxy.logs());
-            (vm, plugin)
-        };
-        let vms = (0..=serving).map(start).collect();
+        let proxy = proxy();
+        let vms = (0..=serving).map(|_| start(&proxy, &configuration_with_source())).collect();
         let fleet = Self { proxy, vms };
         fleet.advance(FIRST_TICK);
         fleet.answer(Response::new(200).header("etag", "\"0\"").json(document().to_string()));
@@ -60,21 +52,13 @@ impl Fleet {
     }
 
     fn answer(&self, response: Response) {
-        let callouts = self.proxy.callouts();
-        assert_eq!(callouts.len(), 1, "one VM asks");
-        callouts[0].answer(response).unwrap();
+        callout(&self.proxy).answer(response).unwrap();
     }
 
     /// Where the VMs that serve send a request.
     fn upstreams(&self) -> Vec<String> {
         let (_, serving) = self.vms.split_last().unwrap();
-        let upstream = |(vm, _): &(SimulatedVm, Plugin)| {
-            let exchange = vm.request(Request::get("shop.example.com", "/hello")).unwrap();
-            let upstream = exchange.request_header("x-turquoise-upstream").unwrap();
-            exchange.finish().unwrap();
-            upstream
-        };
-        serving.iter().map(upstream).collect()
+        host_tests::upstreams(serving)
     }
 }
 

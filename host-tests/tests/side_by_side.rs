@@ -3,26 +3,15 @@
 
 use std::time::Duration;
 
-use host_tests::{CLUSTER, FIRST_TICK, Signer, configuration_with_source, document_with, module};
+use host_tests::{
+    FIRST_TICK, Signer, configuration_with_source, document_with, proxy, start, upstream, upstreams,
+};
 use serde_json::{Value, json};
 use turquoise_host::LogLevel;
-use turquoise_host::simulated::{Plugin, Request, Response, SimulatedProxy, SimulatedVm};
+use turquoise_host::simulated::{Response, SimulatedProxy};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 const SIGNATURE: &str = "x-turquoise-signature";
-
-fn proxy() -> SimulatedProxy {
-    let proxy = SimulatedProxy::new(module());
-    proxy.add_cluster(CLUSTER);
-    proxy
-}
-
-fn start(proxy: &SimulatedProxy, configuration: &Value) -> (SimulatedVm, Plugin) {
-    let vm = proxy.start_vm("").unwrap();
-    let plugin = vm.configure(configuration.to_string()).unwrap();
-    assert!(plugin.accepted(), "{:?}", proxy.logs());
-    (vm, plugin)
-}
 
 fn trusting(signers: &[&Signer]) -> Value {
     let mut configuration = configuration_with_source();
@@ -59,17 +48,6 @@ fn green() -> String {
 fn answer(etag: &str, body: &str, signers: &[&Signer]) -> Response {
     let response = Response::new(200).header("etag", etag).json(body);
     signers.iter().fold(response, |response, signer| response.header(SIGNATURE, signer.sign(body)))
-}
-
-fn upstream(plugin: &Plugin) -> String {
-    let exchange = plugin.request(Request::get("shop.example.com", "/hello")).unwrap();
-    let upstream = exchange.request_header("x-turquoise-upstream").unwrap();
-    exchange.finish().unwrap();
-    upstream
-}
-
-fn upstreams(vms: &[(SimulatedVm, Plugin)]) -> Vec<String> {
-    vms.iter().map(|(_, plugin)| upstream(plugin)).collect()
 }
 
 /// Lets so many intervals pass in which every question is answered before its time is up.

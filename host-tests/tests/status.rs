@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use host_tests::{CLUSTER, FIRST_TICK, Running, configuration_with_source, document_with, module};
+use host_tests::{CLUSTER, FIRST_TICK, Running, configuration_with_source, document_with, proxy, start};
 use serde_json::{Value, json};
-use turquoise_host::simulated::{Outcome, Request, Response, SimulatedProxy};
+use turquoise_host::simulated::{Outcome, Request, Response};
 
 const PAGE: &str = "/.turquoise/status";
 
@@ -174,18 +174,14 @@ fn it_follows_what_happens() {
 
 #[test]
 fn every_vm_tells_the_same_of_the_proxy_and_its_own_of_itself() {
-    let proxy = SimulatedProxy::new(module());
-    proxy.add_cluster(CLUSTER);
-    let configuration = configuration(json!({ "tokens": ["s3cret"] })).to_string();
-    let vms = [proxy.start_vm("").unwrap(), proxy.start_vm("").unwrap()];
-    for vm in &vms {
-        assert!(vm.configure(configuration.as_str()).unwrap().accepted());
-    }
+    let proxy = proxy();
+    let configuration = configuration(json!({ "tokens": ["s3cret"] }));
+    let vms = [start(&proxy, &configuration), start(&proxy, &configuration)];
     proxy.advance(FIRST_TICK).unwrap();
     proxy.callouts().remove(0).answer(500).unwrap();
     let pages: Vec<Value> = vms
         .iter()
-        .map(|vm| {
+        .map(|(vm, _)| {
             let outcome = vm.exchange(get().header("authorization", "Bearer s3cret"), 200).unwrap();
             serde_json::from_slice(&outcome.response.unwrap().body).unwrap()
         })

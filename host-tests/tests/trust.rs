@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use host_tests::{CLUSTER, FIRST_TICK, Running, Signer, configuration_with_source, document_with};
+use host_tests::{CLUSTER, FIRST_TICK, Running, Signer, configuration_with_source, document_with, start};
 use serde_json::{Value, json};
 use turquoise_host::LogLevel;
 use turquoise_host::simulated::{CalloutFailure, Response};
@@ -233,8 +233,7 @@ fn the_version_in_force_is_remembered_by_the_proxy_and_not_by_one_vm() {
     let configuration = configuration(&json!({}));
     let running = Running::new(&configuration);
     offer(&running, Response::new(200).json(document("green", &json!("2"))));
-    let late = running.proxy.start_vm("").unwrap();
-    assert!(late.configure(configuration.to_string()).unwrap().accepted());
+    let _late = start(&running.proxy, &configuration);
     running.advance(FIRST_TICK);
     running.vm.stop();
     offer(&running, Response::new(200).json(document("blue", &json!("1"))));
