@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::{HASHED_PER_STEP, MOST_STEPS, READ_PER_STEP};
 use crate::{Context, Scratch, Snapshot, Timestamp};
 
 /// The variant that a rule chooses, or the error's code.
@@ -151,4 +152,54 @@ fn what_is_wrong_in_a_bucket_that_makes_no_sense_is_found() {
 fn everything_is_there_even_where_it_is_null() {
     let rule = json!({ "some": [[null], { "var": ["", true] }] });
     assert_eq!(ask(&rule, &json!({})), "false");
+}
+
+/// The steps that a rule takes for this context.
+fn steps(targeting: &Value, version: u32, context: Value) -> usize {
+    let flag = json!({ "state": "ENABLED", "variants": { "a": 0, "b": 0 }, "targeting": targeting });
+    let document = json!({ "flags": { "f": flag }, "metadata": { "fractional": format!("v{version}") } });
+    let snapshot = Snapshot::compile(document.to_string().as_bytes()).unwrap();
+    let mut scratch = Scratch::default();
+    scratch.limit(Some(MOST_STEPS));
+    snapshot.evaluate("f", &Context::new(context), Timestamp(0), &mut scratch);
+    (MOST_STEPS - scratch.left.unwrap()) as usize
+}
+
+#[test]
+fn long_texts_take_steps() {
+    let (short, long) = ("x".to_owned(), "x".repeat(64_000));
+    let context = |text: &str| json!({ "targetingKey": text, "text": text, "list": [text], "object": { "a": [text] }, "keys": { text: 1 } });
+    let share = |by: &str| json!({ "fractional": [{ "var": by }, ["a", 1], ["b", 1]] });
+    let halves = json!([["a", 50], ["b", 50]]);
+    let schedule = json!([["1970-01-01T00:00:00Z", 50]]);
+    for (targeting, version, bytes_per_step) in [
+        (json!({ "fractional": [["a", 1], ["b", 1]] }), 2, HASHED_PER_STEP),
+        (json!({ "fractional": [["a", 1], ["b", 1]] }), 3, HASHED_PER_STEP),
+        (share("text"), 2, HASHED_PER_STEP),
+        (share("text"), 3, HASHED_PER_STEP),
+        (share("list"), 3, HASHED_PER_STEP),
+        (share("object"), 3, HASHED_PER_STEP),
+        (share("keys"), 3, HASHED_PER_STEP),
+        (json!({ "split": halves }), 2, HASHED_PER_STEP),
+        (json!({ "split": { "by": { "var": "text" }, "buckets": halves } }), 2, HASHED_PER_STEP),
+        (json!({ "ramp": { "schedule": schedule, "mode": "steps" } }), 2, HASHED_PER_STEP),
+        (json!({ "var": { "var": "text" } }), 2, READ_PER_STEP),
+        (json!({ "<": [{ "var": "text" }, "y"] }), 2, READ_PER_STEP),
+        (json!({ "+": [{ "var": "text" }] }), 2, READ_PER_STEP),
+    ] {
+        let more = steps(&targeting, version, context(&long)) - steps(&targeting, version, context(&short));
+        let expected = (long.len() - short.len()) / bytes_per_step;
+        assert!(more >= expected, "{targeting}, version {version}: {more} steps more, not {expected}");
+    }
+}
+
+#[test]
+fn wide_values_take_steps() {
+    let rule = json!({ "fractional": [{ "var": "wide" }, ["a", 1], ["b", 1]] });
+    let taken = |wide: Value| steps(&rule, 3, json!({ "wide": wide }));
+    let members = |count: usize| -> Value { (0..count).map(|n| (format!("m{n}"), json!(n))).collect() };
+    assert!(taken(json!(vec![1; 1000])) > 1000);
+    // Their order is found by looking at all of them for each.
+    let (some, twice) = (taken(members(30)), taken(members(60)));
+    assert!(twice > 3 * some, "{some} steps, and {twice} for twice the members");
 }
