@@ -26,6 +26,7 @@ up: tools wasm ## Start the same Envoy and applications, and leave them running 
 	@target/release/demo up
 
 test: wasm ## Run every test, in a real Envoy, in Node, Python and Chromium too
+	@.ci/install-tools test
 	@cargo build --release -p turquoise-cli
 	@cargo test --workspace
 	@$(MAKE) --no-print-directory preview

@@ -64,8 +64,8 @@ pub use problem::{CompileError, Problem, Severity};
 pub use request::{Bindings, Request, RequestContext, TargetingKey};
 pub use route::RouteId;
 pub use settings::{
-    AttributeSource, ContextSettings, EventStream, FlagHeader, Host, KeySource, OfrepSettings, Settings,
-    SettingsError, Source, StatusSettings, StreamEndpoint, StreamKind, Tokens, VisibleFlags,
+    AttributeSource, ContextSettings, EventStream, FlagHeader, Host, InvalidToken, KeySource, OfrepSettings,
+    Settings, SettingsError, Source, StatusSettings, StreamEndpoint, StreamKind, Tokens, VisibleFlags,
 };
 pub use signature::{PublicKey, SIGNATURE_HEADER, SignatureError, verify_signature};
 pub use snapshot::{Snapshot, Variant};

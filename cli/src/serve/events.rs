@@ -33,8 +33,12 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// How long after the proxies the clients learn of a change: they ask a proxy at once, and one that still has the old
-/// document would leave them with it until the next change. Proxies take some ten milliseconds.
+/// document would leave them with it until the next change. Proxies that poll long take some ten milliseconds.
 const HEAD_START: Duration = Duration::from_millis(250);
+
+/// For how long after a change whoever comes without a last event is told of it: clients evaluate first and open the
+/// stream then, and what changes between the two would be missed.
+const RECENT: Duration = Duration::from_secs(10);
 
 /// When clients shall come back after the connection broke.
 const RETRY: Duration = Duration::from_secs(2);
@@ -104,28 +108,31 @@ impl Stream {
             served.document.as_ref().is_some_and(|document| Some(document.version.as_str()) != known)
         };
         let news = async {
-            self.served.wait_for(is_news).await.ok()?;
-            tokio::time::sleep(HEAD_START).await;
-            Some(())
+            let document = self.served.wait_for(is_news).await.ok()?.document.clone()?;
+            tokio::time::sleep_until((document.at + HEAD_START).into()).await;
+            // One that came meanwhile is told of when its own time has come.
+            Some(document)
         };
-        tokio::select! {
+        let document = tokio::select! {
             biased;
             _ = self.stopped.wait_for(|stopped| *stopped) => return None,
-            news = news => news?,
-        }
-        let document = self.served.borrow().document.clone()?;
+            document = news => document?,
+        };
         self.known = Some(document.version.clone());
         Some(refetch(&document))
     }
 
-    /// When to come back, and to who names no last event the id of what is served: without data nothing is dispatched,
-    /// but the client sends the id when it comes back, and so learns what changed in between.
+    /// When to come back, and to who names no last event the id of what is served, unless that is so new that the client
+    /// may have evaluated before: without data nothing is dispatched, but the client sends the id when it comes back, and
+    /// so learns what changed in between.
     fn opening(&mut self) -> Event {
         let event = Event::default().retry(RETRY);
         if self.known.is_some() {
             return event;
         }
-        self.known = self.served.borrow().document.as_ref().map(|document| document.version.clone());
+        let served = self.served.borrow();
+        let settled = served.document.as_ref().filter(|document| document.at.elapsed() > RECENT);
+        self.known = settled.map(|document| document.version.clone());
         match &self.known {
             Some(version) => event.id(version),
             None => event,

@@ -33,7 +33,7 @@ pub(crate) use arguments::Arguments;
 use metrics::Metrics;
 use published::{Published, Served};
 use routes::Origin;
-use token::Tokens;
+use turquoise_core::Tokens;
 use watch::{Event, Watcher};
 
 /// How long requests may take to end after we were told to stop.
@@ -42,7 +42,7 @@ const FAREWELL: Duration = Duration::from_secs(3);
 /// Serves until a signal ends it.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let keys = Keys::read(&arguments.keys)?;
-    let tokens = Tokens::read(arguments.token_file.as_deref())?;
+    let tokens = token::read(arguments.token_file.as_deref())?;
     if !arguments.keys.is_empty() {
         say(&format!("signing with {}", keys.ids()));
     }

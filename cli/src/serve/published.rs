@@ -1,7 +1,7 @@
 //! A document as it is served: everything that can be done once for all who ask is done here.
 
 use std::io::Write as _;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use axum::body::Bytes;
 use axum::http::HeaderValue;
@@ -33,6 +33,8 @@ pub(super) struct Published {
     pub(super) version: String,
     /// When it was first served, in seconds since 1970.
     pub(super) since: u64,
+    /// The same, on a clock that nobody sets.
+    pub(super) at: Instant,
     /// The file and what is in it, for people.
     pub(super) summary: String,
 }
@@ -67,6 +69,7 @@ impl Published {
             }),
             identity: Representation { body: bytes.into(), etag: value(&format!("\"{version}\"")) },
             version,
+            at: Instant::now(),
             since: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
             summary,
         })

@@ -10,10 +10,11 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::sync::watch::Receiver;
+use turquoise_core::Tokens;
 
 use super::metrics::{self, Metrics};
 use super::published::Served;
-use super::token::{self, Tokens};
+use super::token;
 use super::{events, resource};
 
 /// The path of the document.
@@ -75,8 +76,13 @@ async fn health(State(origin): State<Arc<Origin>>) -> Response {
         Some(document) => (StatusCode::OK, format!("ok: serving {}\n", document.summary)),
         None => (StatusCode::SERVICE_UNAVAILABLE, "there is no document yet\n".to_owned()),
     };
-    if let Some(trouble) = trouble {
-        text.push_str(&format!("{trouble}\n"));
+    // What is wrong names flags: who needs a token to read the document is not told here.
+    match trouble {
+        Some(_) if !origin.tokens.is_empty() => {
+            text.push_str("the file is not what is served; the server's stderr says why\n");
+        }
+        Some(trouble) => text.push_str(&format!("{trouble}\n")),
+        None => {}
     }
     (status, [(CACHE_CONTROL, "no-store")], text).into_response()
 }

@@ -95,13 +95,23 @@ pub(super) struct Watcher {
     /// The hash of the document that is served.
     served: Option<u128>,
     trouble: Option<Trouble>,
+    /// Whether trouble was told since the file last held what is served, this one or one before it.
+    complained: bool,
 }
 
 impl Watcher {
     /// A watcher that has not looked yet.
     pub(super) fn new(path: &Path, keys: Keys) -> Self {
         let name = path.display().to_string();
-        Self { path: path.to_owned(), name, keys, stamp: None, served: None, trouble: None }
+        Self {
+            path: path.to_owned(),
+            name,
+            keys,
+            stamp: None,
+            served: None,
+            trouble: None,
+            complained: false,
+        }
     }
 
     /// Looks at the file for the first time, when it should be there and compile. The watcher can go on either way.
@@ -109,6 +119,7 @@ impl Watcher {
         match self.poll() {
             Some(Event::Changed(published)) => Ok(published),
             _ => {
+                self.complained = true;
                 let complaint = self.trouble.as_mut().map(|trouble| {
                     trouble.told = true;
                     trouble.complaint.clone()
@@ -150,7 +161,7 @@ impl Watcher {
         }
         match Published::new(&self.name, bytes, hash, &self.keys) {
             Ok(published) => {
-                (self.served, self.trouble) = (Some(hash), None);
+                (self.served, self.trouble, self.complained) = (Some(hash), None, false);
                 Some(Event::Changed(published))
             }
             Err(error) => {
@@ -180,13 +191,15 @@ impl Watcher {
             return None;
         }
         trouble.told = true;
+        self.complained = true;
         Some(Event::Trouble(trouble.clone()))
     }
 
     /// The file holds what is served; worth a word if we complained.
     fn recovered(&mut self) -> Option<Event> {
-        let told = self.trouble.take()?.told;
-        told.then(|| Event::Recovered(format!("`{}` holds the document that is served again", self.name)))
+        self.trouble = None;
+        std::mem::take(&mut self.complained)
+            .then(|| Event::Recovered(format!("`{}` holds the document that is served again", self.name)))
     }
 
     /// The problems as `validate` prints them, after the word that matters.

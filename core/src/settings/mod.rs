@@ -15,7 +15,7 @@ pub use error::SettingsError;
 pub(crate) use names::is_token;
 pub use ofrep::{EventStream, OfrepSettings, StreamEndpoint, StreamKind, VisibleFlags};
 pub use status::StatusSettings;
-pub use tokens::Tokens;
+pub use tokens::{InvalidToken, Tokens};
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -4,14 +4,35 @@ use std::fmt;
 use std::hint::black_box;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error};
 
 /// The tokens that open something. They are never printed.
 #[derive(Clone, Default, Deserialize)]
 #[serde(transparent)]
 pub struct Tokens(Vec<Token>);
 
+/// What is no token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidToken;
+
+impl fmt::Display for InvalidToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a token is printable ASCII without spaces, and not empty")
+    }
+}
+
+impl std::error::Error for InvalidToken {}
+
 impl Tokens {
+    /// One more token.
+    ///
+    /// # Errors
+    /// An empty token would let everybody in, and one with a space could not be sent. The message does not show it: it
+    /// goes to a log.
+    pub fn add(&mut self, token: String) -> Result<(), InvalidToken> {
+        self.0.push(Token::try_from(token)?);
+        Ok(())
+    }
+
     /// Whether no token is configured.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -38,7 +59,8 @@ impl fmt::Debug for Tokens {
     }
 }
 
-#[derive(Clone)]
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "String")]
 struct Token(String);
 
 impl Token {
@@ -49,15 +71,12 @@ impl Token {
     }
 }
 
-impl<'de> Deserialize<'de> for Token {
-    /// An empty token would let everybody in, and one with a space could not be sent. The message does not show it: it
-    /// goes to a log.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let token = String::deserialize(deserializer)?;
-        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(D::Error::custom("a token is printable ASCII without spaces, and not empty"));
-        }
-        Ok(Self(token))
+impl TryFrom<String> for Token {
+    type Error = InvalidToken;
+
+    fn try_from(token: String) -> Result<Self, InvalidToken> {
+        let valid = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        valid.then_some(Self(token)).ok_or(InvalidToken)
     }
 }
 

@@ -1,11 +1,19 @@
 //! `GET /ofrep/v1/stream`: OFREP's events.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use super::client::{Events, Server};
 use super::files::rename;
 use super::{document, start};
 use crate::run::Folder;
+
+/// How much earlier than clients the proxies learn of a change.
+const HEAD_START: Duration = Duration::from_millis(250);
+
+/// For how long a change is told to those who come after it.
+const RECENT: Duration = Duration::from_secs(10);
 
 /// The version of what is served, as events name it.
 fn version(server: &Server) -> String {
@@ -26,11 +34,14 @@ fn a_change_is_an_event() {
     let (head, mut events) = Events::open(&server, &[]);
     assert!(head.starts_with("HTTP/1.0 200") && head.contains("content-type: text/event-stream\n"), "{head}");
     assert!(head.contains("access-control-allow-origin: *\n"), "{head}");
-    // No data, so nothing is dispatched; but who comes back names the id.
-    assert_eq!(events.block(), Some(format!("retry: 2000\nid: {}\n", version(&server))));
+    assert_eq!(events.block().as_deref(), Some("retry: 2000\n"));
+    let (id, _) = parse(&events.block().unwrap());
+    assert_eq!(id, version(&server), "it is new, and the client may have evaluated before");
     for number in 2..5 {
+        let changed = Instant::now();
         rename(&folder, &document(&number.to_string()));
         let (id, data) = parse(&events.block().unwrap());
+        assert!(changed.elapsed() >= HEAD_START, "{:?}", changed.elapsed());
         let now = server.metric("turquoise_origin_document_last_change_timestamp_seconds").unwrap();
         assert_eq!(data, json!({ "type": "refetchEvaluation", "etag": id, "lastModified": now }));
         assert_eq!(id, version(&server));
@@ -52,17 +63,38 @@ fn who_missed_something_is_told_at_once() {
     // Who missed nothing is told of the next change first.
     let (_, mut events) = Events::open(&server, &[("last-event-id", &current)]);
     assert_eq!(events.block().as_deref(), Some("retry: 2000\n"));
+    std::thread::sleep(2 * HEAD_START);
+    rename(&folder, &document("2"));
+    assert_ne!(parse(&events.block().unwrap()).0, current);
+}
+
+#[test]
+fn of_changes_that_follow_one_another_each_has_its_time() {
+    let folder = Folder::new(&document("1"));
+    let server = start(&folder);
+    let (_, mut events) = Events::open(&server, &[("last-event-id", &version(&server))]);
+    events.block();
     rename(&folder, &document("2"));
     server.until_served(&document("2"));
-    assert_eq!(parse(&events.block().unwrap()).0, version(&server));
+    let second = version(&server);
+    std::thread::sleep(HEAD_START / 2);
+    let changed = Instant::now();
+    rename(&folder, &document("3"));
+    server.until_served(&document("3"));
+    let third = version(&server);
+    assert_eq!(parse(&events.block().unwrap()).0, second);
+    assert_eq!(parse(&events.block().unwrap()).0, third);
+    assert!(changed.elapsed() >= HEAD_START, "{:?}", changed.elapsed());
 }
 
 #[test]
 fn a_quiet_stream_has_heartbeats() {
     let folder = Folder::new(&document("1"));
     let server = start(&folder);
+    std::thread::sleep(RECENT);
     let (_, mut events) = Events::open(&server, &[]);
-    events.block();
+    // No data, so nothing is dispatched; but who comes back names the id.
+    assert_eq!(events.block(), Some(format!("retry: 2000\nid: {}\n", version(&server))));
     // Takes the 15 seconds that it takes.
     assert_eq!(events.block().as_deref(), Some(":\n"));
 }

@@ -87,6 +87,20 @@ fn a_broken_document_is_not_served() {
 }
 
 #[test]
+fn trouble_ends_however_the_file_comes_back() {
+    let folder = Folder::new(&document("1"));
+    let server = start(&folder);
+    rename(&folder, "{");
+    server.until_stderr("not JSON");
+    // Gone for a moment, which is not worth a word.
+    std::fs::remove_file(folder.path("document.json")).unwrap();
+    std::thread::sleep(Duration::from_millis(50));
+    folder.write("document.json", &document("1"));
+    server.until_stderr("holds the document that is served again");
+    server.until_metric("turquoise_origin_document_current", 1);
+}
+
+#[test]
 fn a_file_that_stays_away_is_told_once() {
     let folder = Folder::new(&document("1"));
     let server = start(&folder);

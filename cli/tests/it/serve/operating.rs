@@ -131,10 +131,17 @@ fn tokens_guard_the_document_and_the_events() {
     }
     assert_eq!(server.get("/healthz", &[]).status, 200);
     assert_eq!(server.get("/metrics", &[]).status, 200);
+    rename(&folder, r#"{ "flags": { "secret-launch": {} } }"#);
+    server.until_metric(REFUSED, 1);
+    server.until_stderr("secret-launch");
+    let health = server.get("/healthz", &[]).body;
+    assert!(health.contains("stderr says why") && !health.contains("secret-launch"), "{health}");
     folder.write("tokens", " \n");
     let serve = |file| folder.run(&["serve", "document.json", "--token-file", file]);
     serve("tokens").refused(1, &["`tokens` holds no token"]);
     serve("none").refused(1, &["`none`", "no such file"]);
+    folder.write("tokens", "first-token\n# rotated on Monday\n");
+    serve("tokens").refused(1, &["`tokens`, line 2: a token is printable ASCII without spaces"]);
 }
 
 #[test]
