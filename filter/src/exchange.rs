@@ -12,13 +12,16 @@ use crate::anonymous;
 use crate::host::{self, Headers, Map};
 use crate::live::Live;
 use crate::ofrep::{self as ofrep_calls, Begun, Call};
+use crate::plugin::Plugin;
 use crate::request::ProxyRequest;
 use crate::status::StatusPage;
+use crate::trouble::Trouble;
 
 /// An HTTP exchange.
 pub(crate) struct Exchange {
     live: Rc<Live>,
     status: Option<Rc<StatusPage>>,
+    trouble: Option<Rc<Trouble>>,
     scratch: Rc<RefCell<Scratch>>,
     /// A cookie to set on the response.
     set_cookie: Option<String>,
@@ -27,8 +30,16 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    pub(crate) fn new(live: Rc<Live>, status: Option<Rc<StatusPage>>, scratch: Rc<RefCell<Scratch>>) -> Self {
-        Self { live, status, scratch, set_cookie: None, call: None }
+    /// An exchange with a plugin; one whose configuration was refused has no rules.
+    pub(crate) fn new(plugin: Option<&Plugin>, scratch: Rc<RefCell<Scratch>>) -> Self {
+        Self {
+            live: plugin.map_or_else(|| Rc::new(Live::without_document(&Rc::default())), Plugin::serve),
+            status: plugin.and_then(|plugin| plugin.status.clone()),
+            trouble: plugin.map(|plugin| Rc::clone(&plugin.trouble)),
+            scratch,
+            set_cookie: None,
+            call: None,
+        }
     }
 
     /// Removes what only the filter may set, and tells whether there was anything.
@@ -140,7 +151,7 @@ impl HttpContext for Exchange {
 
     fn on_log(&mut self) {
         if let Some(call) = self.call.take() {
-            call.abandoned(&self.live);
+            call.abandoned(&self.live, self.trouble.as_deref());
         }
     }
 }

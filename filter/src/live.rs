@@ -1,6 +1,5 @@
 //! What is in force: a snapshot with everything that is derived from it once, swapped as a whole.
 
-use std::cell::Cell;
 use std::rc::Rc;
 
 use turquoise_core::ofrep::Service;
@@ -24,7 +23,6 @@ pub(crate) struct Live {
     /// OFREP, where the configuration serves it.
     pub(crate) ofrep: Option<Service>,
     pub(crate) ofrep_requests: OfrepRequests,
-    hinted: Cell<bool>,
 }
 
 impl Live {
@@ -61,14 +59,8 @@ impl Live {
             requests: Requests::default(),
             ofrep: Service::new(settings, &snapshot),
             ofrep_requests: OfrepRequests::default(),
-            hinted: Cell::new(false),
             settings: Rc::clone(settings),
             snapshot,
         }
-    }
-
-    /// Whether it has yet to be said that the proxy may hold bodies back.
-    pub(crate) fn hint_at_held_bodies(&self) -> bool {
-        !self.hinted.replace(true)
     }
 }

@@ -5,9 +5,10 @@ use std::cell::RefCell;
 use turquoise_core::ofrep::{Answer, Asked, Endpoint, Service};
 use turquoise_core::{Scratch, Timestamp};
 
-use crate::host::{self, Buffer, Headers, LogLevel};
+use crate::host::{self, Buffer, Headers};
 use crate::live::Live;
 use crate::request::ProxyRequest;
+use crate::trouble::Trouble;
 
 /// A request whose body is still to come.
 #[derive(Debug)]
@@ -75,14 +76,13 @@ impl Call {
     }
 
     /// The request ended without an answer: the client went away, or the proxy never let the body come.
-    pub(crate) fn abandoned(&self, live: &Live) {
+    pub(crate) fn abandoned(&self, live: &Live, trouble: Option<&Trouble>) {
         live.ofrep_requests.count(&self.endpoint, 0);
-        if !self.began && live.hint_at_held_bodies() {
-            host::log(
-                LogLevel::Warn,
-                "an OFREP request ended before its body came; if every one does, the proxy holds bodies back: set \
-                 `allow_on_headers_stop_iteration: true` in the filter's configuration (this is said once)",
-            );
+        if let Some(trouble) = trouble.filter(|_| !self.began) {
+            let hint = "an OFREP request ended before its body came; if every one does, the proxy holds bodies \
+                        back: set `allow_on_headers_stop_iteration: true` in the filter's configuration (this is \
+                        said once)";
+            trouble.hint(hint, host::now());
         }
     }
 

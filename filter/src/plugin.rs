@@ -44,7 +44,7 @@ pub(crate) struct Plugin {
     /// Where its documents come from, if it fetches any.
     feed: Option<Feed>,
     pub(crate) status: Option<Rc<StatusPage>>,
-    trouble: Trouble,
+    pub(crate) trouble: Rc<Trouble>,
     /// Whether a request ever came to this VM.
     serves: Cell<bool>,
 }
@@ -121,7 +121,7 @@ impl Plugin {
             metrics,
             feed,
             status,
-            trouble: Trouble::new(name),
+            trouble: Rc::new(Trouble::new(name)),
             serves: Cell::new(false),
             settings,
         };

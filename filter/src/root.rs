@@ -9,7 +9,6 @@ use turquoise_core::Scratch;
 
 use crate::exchange::Exchange;
 use crate::host::{self, Buffer, LogLevel};
-use crate::live::Live;
 use crate::plugin::Plugin;
 
 /// One plugin configuration in one VM.
@@ -64,11 +63,7 @@ impl RootContext for Root {
 
     fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
         // The SDK panics on None, and a proxy sends no request to a plugin that it was refused.
-        let (live, status) = match &self.plugin {
-            Some(plugin) => (plugin.serve(), plugin.status.clone()),
-            None => (Rc::new(Live::without_document(&Rc::default())), None),
-        };
-        Some(Box::new(Exchange::new(live, status, Rc::clone(&self.scratch))))
+        Some(Box::new(Exchange::new(self.plugin.as_ref(), Rc::clone(&self.scratch))))
     }
 
     fn get_type(&self) -> Option<ContextType> {

@@ -37,6 +37,8 @@ struct Said {
     seen: u64,
     /// How many lines were left out since the last one.
     left_out: u64,
+    /// Whether the hint was given.
+    hinted: bool,
     /// The lines of the last minute: hash and time.
     lines: Vec<(u64, u64)>,
 }
@@ -65,8 +67,21 @@ impl Trouble {
     /// Something is odd.
     pub(crate) fn warn(&self, message: &str, now: u64) {
         self.change(LogLevel::Warn, |said| {
+            // Every VM compiles the same document, and finds the same in it.
+            if said.was_said(fingerprint(message.as_bytes()), now) {
+                return None;
+            }
             let line = said.say(LogLevel::Warn, message, now);
             said.left_out = said.left_out.saturating_add(u64::from(line.is_none()));
+            line
+        });
+    }
+
+    /// Something that is normal once in a while, and has a cause worth knowing when it is not: said once.
+    pub(crate) fn hint(&self, message: &str, now: u64) {
+        self.change(LogLevel::Warn, |said| {
+            let line = if said.hinted { None } else { said.say(LogLevel::Warn, message, now) };
+            said.hinted |= line.is_some();
             line
         });
     }
@@ -91,13 +106,14 @@ impl Trouble {
 
 impl Said {
     fn parse(bytes: &[u8]) -> Self {
-        let (lines, _) = bytes.get(32..).unwrap_or_default().as_chunks::<16>();
+        let (lines, _) = bytes.get(40..).unwrap_or_default().as_chunks::<16>();
         let number = |index| shared::number(bytes, index).unwrap_or_default();
         Self {
             state: Some(number(0)).filter(|hash| *hash != 0),
             logged: number(1) != 0,
             seen: number(2),
             left_out: number(3),
+            hinted: number(4) != 0,
             lines: lines
                 .iter()
                 .filter_map(|line| Some((shared::number(line, 0)?, shared::number(line, 1)?)))
@@ -106,7 +122,8 @@ impl Said {
     }
 
     fn bytes(&self) -> Vec<u8> {
-        let mut numbers = vec![self.state.unwrap_or(0), u64::from(self.logged), self.seen, self.left_out];
+        let (logged, hinted) = (u64::from(self.logged), u64::from(self.hinted));
+        let mut numbers = vec![self.state.unwrap_or(0), logged, self.seen, self.left_out, hinted];
         numbers.extend(self.lines.iter().flat_map(|(hash, at)| [hash, at]));
         shared::numbers(&numbers)
     }
@@ -128,13 +145,18 @@ impl Said {
         line
     }
 
+    /// Whether this was said within the last minute. What is older is forgotten.
+    fn was_said(&mut self, hash: u64, now: u64) -> bool {
+        // A clock that was set back leaves lines of the future, which count no more than old ones.
+        self.lines.retain(|(_, at)| *at <= now && now - at < MINUTE_MILLISECONDS);
+        self.lines.iter().any(|(line, _)| *line == hash)
+    }
+
     /// The line to log, unless it was written within the last minute, or too many were.
     fn say(&mut self, level: LogLevel, message: &str, now: u64) -> Option<String> {
         let hash = fingerprint(message.as_bytes());
-        // A clock that was set back leaves lines of the future, which count no more than old ones.
-        self.lines.retain(|(_, at)| *at <= now && now - at < MINUTE_MILLISECONDS);
         let most = if level == LogLevel::Warn { MOST_WITH_WARNINGS } else { MOST_LINES };
-        if self.lines.len() >= most || self.lines.iter().any(|(line, _)| *line == hash) {
+        if self.was_said(hash, now) || self.lines.len() >= most {
             return None;
         }
         self.lines.push((hash, now));

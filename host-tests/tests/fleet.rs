@@ -334,4 +334,7 @@ fn what_is_odd_in_a_document_is_told_once_and_not_by_each_vm() {
     let fleet = Fleet::new(3, configuration);
     let warnings = lines(&fleet, LogLevel::Warn);
     assert!(warnings.len() == 1 && warnings[0].contains("`no_such_operator`"), "{warnings:?}");
+    fleet.answer(Response::new(500));
+    let errors = lines(&fleet, LogLevel::Error);
+    assert!(errors.len() == 1 && !errors[0].contains("left out"), "{errors:?}");
 }

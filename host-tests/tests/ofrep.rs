@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use host_tests::{Running, configuration, configuration_with_source, document_with};
+use host_tests::{Running, configuration, configuration_with_source, document_with, start};
 use serde_json::{Value, json};
 use turquoise_host::LogLevel;
 use turquoise_host::simulated::{Outcome, Progress, Request, Response};
@@ -196,15 +196,18 @@ fn trailers_end_a_body_too() {
 
 #[test]
 fn a_client_that_goes_away_leaves_nothing_behind() {
-    let running = Running::new(&serving(&json!({})));
+    let configuration = serving(&json!({}));
+    let running = Running::new(&configuration);
     running.proxy.set_allow_on_headers_stop_iteration(false);
-    for _ in 0..2 {
-        let exchange = running.request(post(ALL, &json!({})));
+    let (_, other) = start(&running.proxy, &configuration);
+    for plugin in [&running.plugin, &running.plugin, &other] {
+        let exchange = plugin.request(post(ALL, &json!({}))).unwrap();
         assert_eq!(exchange.progress(), Progress::Paused);
         exchange.finish().unwrap();
+        running.advance(Duration::from_secs(120));
     }
     let aborted = "turquoise_ofrep_requests_total.endpoint=.=flags;.;status=.=0;.;";
-    assert_eq!(running.proxy.counter(aborted), Some(2));
+    assert_eq!(running.proxy.counter(aborted), Some(3));
     let hints = running.proxy.logs();
     let hints = hints.iter().filter(|line| line.message.contains("allow_on_headers_stop_iteration"));
     assert_eq!(hints.map(|line| line.level).collect::<Vec<_>>(), [LogLevel::Warn], "said once");

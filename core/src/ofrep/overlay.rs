@@ -57,7 +57,10 @@ impl Overlay {
         members.remove("request");
         for name in &self.configured {
             let known = text(request.get(Attribute::at(name)));
-            if !(trusted && place(&mut members, name).is_some_and(|value| !value.is_null())) {
+            // Of what trusted callers state nothing is taken away.
+            let stays = trusted
+                && (known.is_none() || place(&mut members, name).is_some_and(|value| !value.is_null()));
+            if !stays {
                 put(&mut members, name, known);
             }
         }
@@ -95,20 +98,24 @@ fn place<'a>(members: &'a mut Map<String, Json>, path: &str) -> Option<&'a mut J
     Some(at)
 }
 
-/// Removes what stands at a dotted path; an item of an array becomes null, so that the others keep their places.
+/// Removes what stands at a dotted path. Where something on the way is no object, all of that goes: it would stand where
+/// the operator's own attribute has its place.
 fn take(members: &mut Map<String, Json>, path: &str) {
-    let Some((parent, last)) = path.rsplit_once('.') else { return };
-    match place(members, parent) {
-        Some(Json::Object(members)) => {
-            members.remove(last);
-        }
-        Some(Json::Array(items)) => {
-            if let Some(item) = last.parse::<usize>().ok().and_then(|index| items.get_mut(index)) {
-                *item = Json::Null;
+    let mut members = members;
+    let mut rest = path;
+    while let Some((head, behind)) = rest.split_once('.') {
+        match members.get(head) {
+            Some(Json::Object(_)) => {}
+            Some(_) => {
+                members.remove(head);
+                return;
             }
+            None => return,
         }
-        _ => {}
+        let Some(Json::Object(inner)) = members.get_mut(head) else { return };
+        (members, rest) = (inner, behind);
     }
+    members.remove(rest);
 }
 
 /// Makes `value` what stands at a dotted path, whatever stood there.
@@ -170,7 +177,10 @@ mod tests {
             (r#"{"user":{"role":"admin","n":1}}"#, "user.role", Some("u"), r#"{"user":{"role":"u","n":1}}"#),
             (r#"{"user":{"role":"admin","n":1}}"#, "user.role", None, r#"{"user":{"n":1}}"#),
             (r#"{"user":"x","user.role":"admin"}"#, "user.role", Some("u"), r#"{"user":{"role":"u"}}"#),
-            (r#"{"roles":["admin"]}"#, "roles.0", None, r#"{"roles":[null]}"#),
+            (r#"{"user":"admin"}"#, "user.role", None, "{}"),
+            (r#"{"user":{"a":["admin"],"n":1}}"#, "user.a.b.c", None, r#"{"user":{"n":1}}"#),
+            (r#"{"user":{"n":1}}"#, "user.role.name", None, r#"{"user":{"n":1}}"#),
+            (r#"{"roles":["admin"]}"#, "roles.0", None, "{}"),
             (r#"{"roles":["admin"]}"#, "roles.0", Some("u"), r#"{"roles":{"0":"u"}}"#),
         ] {
             let Ok(Json::Object(mut members)) = serde_json::from_str(claimed) else { panic!("{claimed}") };

@@ -13,8 +13,8 @@ const MODULE = process.env.TURQUOISE_WASM ?? join(ROOT, "dist/turquoise.wasm");
 const TURQUOISE = process.env.TURQUOISE_BIN ?? join(ROOT, "target/release/turquoise");
 const PATIENCE_MS = 60_000;
 
-/** Starts everything; `origin` is the web origin whose scripts may ask. */
-export async function startProxy(origin = "http://localhost:8080") {
+/** Starts everything; `origin` is the web origin whose scripts may ask, `change` what is changed in envoy.yaml. */
+export async function startProxy({ origin = "http://localhost:8080", change = (yaml) => yaml } = {}) {
   const folder = await mkdtemp(join(tmpdir(), "turquoise-ofrep-"));
   const [servers, browsers, admin, source] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
   const file = join(folder, "document.json");
@@ -32,7 +32,7 @@ export async function startProxy(origin = "http://localhost:8080") {
   replace("port_value: 8099", `port_value: ${source}`);
   replace("dist/turquoise.wasm", MODULE);
   replace("http://localhost:8080", origin);
-  await writeFile(join(folder, "envoy.yaml"), yaml);
+  await writeFile(join(folder, "envoy.yaml"), change(yaml));
 
   const children = [
     start(TURQUOISE, ["serve", file, "--listen", `127.0.0.1:${source}`]),

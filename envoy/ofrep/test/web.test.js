@@ -32,7 +32,7 @@ let proxy;
 before(async () => {
   server = createServer(serve);
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  proxy = await startProxy(`http://127.0.0.1:${server.address().port}`);
+  proxy = await startProxy({ origin: `http://127.0.0.1:${server.address().port}` });
   browser = await chromium.launch({ executablePath: EXECUTABLE, args: FLAGS });
 });
 
@@ -112,7 +112,7 @@ test("a page sees the flags for clients, and cannot claim what the proxy knows",
 test("a change is on the screen by the event stream", async () => {
   const { page, greeting: drawn, paths } = await open({ pollInterval: 0 });
   await drawn("Hello.");
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  // At once, perhaps before the stream is open.
   await proxy.publish(greeting("warm"));
   await drawn("Good to see you!");
   assert.ok(paths.includes("/ofrep/v1/stream"), `asked for: ${paths}`);

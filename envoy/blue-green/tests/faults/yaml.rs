@@ -13,7 +13,6 @@ const DOCUMENT_END: &str = "\n                              }";
 
 const LISTENERS: &str = "static_resources:\n  listeners:\n";
 const CLUSTERS: &str = "\n  clusters:\n";
-const ROUTES: &str = "                route_config:\n";
 const SOURCE: &str = "    - name: turquoise_config\n";
 
 /// What Envoy wants on its command line when it is configured by files.
@@ -49,9 +48,7 @@ pub(crate) fn with_source_in(config: Config, file: &Path) -> Result<(Config, Str
     let start = find(&config, SOURCE)?;
     let cluster = config.text().get(start..).unwrap_or_default().to_owned();
     replace(file, "resources: []\n")?;
-    // The stream of events is routed to the same cluster, which Envoy would check at its start.
-    let lenient = format!("{ROUTES}                  validate_clusters: false\n");
-    let config = dynamic(config.replace(&cluster, "")?.replace(ROUTES, &lenient)?, "cds_config", file)?;
+    let config = dynamic(config.replace(&cluster, "")?, "cds_config", file)?;
     Ok((config, resource("envoy.config.cluster.v3.Cluster", &cluster)))
 }
 
