@@ -4,7 +4,7 @@
 //! memory in order. Children come before their parents; a node never names a later one, hence no cycles.
 
 use crate::flag::FlagId;
-use crate::text::Text;
+use crate::text::{Listed, Text};
 
 /// The number of a node in [`Rules::nodes`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -220,7 +220,7 @@ pub(crate) struct Ramp {
 pub(crate) struct Rules {
     pub(crate) nodes: Vec<Node>,
     pub(crate) arguments: Vec<NodeId>,
-    pub(crate) texts: Vec<Text>,
+    pub(crate) texts: Vec<Listed>,
     pub(crate) constants: Vec<serde_json::Value>,
     pub(crate) attributes: Vec<AttributePath>,
     pub(crate) fractionals: Vec<Fractional>,

@@ -13,6 +13,39 @@ pub(crate) struct Text {
     len: u32,
 }
 
+/// A text of a list that is searched, with what tells most others from it without a look at the arena.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    head: u64,
+    pub(crate) text: Text,
+}
+
+impl Listed {
+    /// `value`, which `text` stands for.
+    pub(crate) fn new(value: &str, text: Text) -> Self {
+        Self { head: head(value.as_bytes()), text }
+    }
+}
+
+/// What texts of the same length have in common only if their first eight bytes are the same, or all of fewer.
+#[inline]
+fn head(bytes: &[u8]) -> u64 {
+    if let Some(first) = bytes.first_chunk() {
+        return u64::from_le_bytes(*first);
+    }
+    match (bytes.first_chunk(), bytes.last_chunk(), bytes) {
+        (Some(first), Some(last), _) => {
+            u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
+        }
+        (.., [first, .., last]) => {
+            let middle = bytes.get(bytes.len() / 2).copied().unwrap_or_default();
+            u64::from(*first) << 16 | u64::from(middle) << 8 | u64::from(*last)
+        }
+        (.., [only]) => u64::from(*only),
+        (.., []) => 0,
+    }
+}
+
 /// The finished texts of a snapshot.
 #[derive(Debug, Default)]
 pub(crate) struct Arena {
@@ -38,6 +71,16 @@ impl Arena {
                 .as_bytes()
                 .get(start..start.saturating_add(other.len()))
                 .is_some_and(|bytes| equal(bytes, other))
+    }
+
+    /// Whether one of these texts is `sought`.
+    pub(crate) fn lists(&self, listed: &[Listed], sought: &str) -> bool {
+        let (head, length) = (head(sought.as_bytes()), sought.len());
+        listed.iter().any(|listed| {
+            listed.head == head
+                && listed.text.len as usize == length
+                && (length <= 8 || self.is(listed.text, sought))
+        })
     }
 
     /// Bytes on the heap.
@@ -141,6 +184,29 @@ mod tests {
                 assert!(!equal(a, &b), "{length} {at}");
                 b[at] ^= 0x80;
             }
+        }
+    }
+
+    #[test]
+    fn what_is_listed_is_found_whatever_its_length() {
+        let all: Vec<String> = (0..20).map(|length| "abcdefghijklmnopqrst"[..length].to_owned()).collect();
+        for sought in &all {
+            let mut interner = Interner::default();
+            let mut list = |value: &str| Listed::new(value, interner.intern(value));
+            let others: Vec<_> =
+                all.iter().filter(|other| *other != sought).map(|other| list(other)).collect();
+            // As long, and different in one place.
+            let near: Vec<_> = (0..sought.len())
+                .map(|at| {
+                    let mut bytes = sought.clone().into_bytes();
+                    bytes[at] = b'-';
+                    list(str::from_utf8(&bytes).unwrap())
+                })
+                .collect();
+            let same = list(sought);
+            let arena = interner.finish();
+            assert!(!arena.lists(&others, sought) && !arena.lists(&near, sought), "{sought}");
+            assert!(arena.lists(&[others, near, vec![same]].concat(), sought), "{sought}");
         }
     }
 

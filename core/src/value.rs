@@ -133,7 +133,8 @@ impl Context {
 impl Context {
     #[inline]
     fn find(&self, attribute: Attribute<'_>) -> Option<&Json> {
-        let (head, rest) = attribute.path.split_at_checked(attribute.head as usize)?;
+        let length = attribute.head as usize;
+        let head = attribute.path.as_bytes().get(..length)?;
         let mut place = attribute.head_hash as usize;
         let value = loop {
             let (hash, position) = *self.index.get(place & self.index.len().wrapping_sub(1))?;
@@ -142,16 +143,16 @@ impl Context {
             }
             if hash == attribute.head_hash
                 && let Some((key, value)) = self.members.get(position as usize)
-                && equal(key.as_bytes(), head.as_bytes())
+                && equal(key.as_bytes(), head)
             {
                 break value;
             }
             place = place.wrapping_add(1);
         };
-        match rest.get(1..) {
-            None => Some(value),
-            Some(rest) => step_into(value, rest),
+        if length == attribute.path.len() {
+            return Some(value);
         }
+        step_into(value, attribute.path.get(length + 1..)?)
     }
 }
 

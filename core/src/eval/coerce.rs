@@ -138,15 +138,9 @@ const SHORT_NEEDLE: usize = 16;
 pub(super) fn text_contains(haystack: &str, needle: &str) -> bool {
     match needle.as_bytes() {
         [] => !haystack.is_empty(),
-        [first, rest @ ..] if needle.len() <= SHORT_NEEDLE => {
-            let mut from = haystack.as_bytes();
-            while let [byte, after @ ..] = from {
-                if byte == first && after.get(..rest.len()).is_some_and(|part| equal(part, rest)) {
-                    return true;
-                }
-                from = after;
-            }
-            false
+        bytes @ [first, ..] if bytes.len() <= SHORT_NEEDLE => {
+            let mut parts = haystack.as_bytes().windows(bytes.len());
+            parts.any(|part| part.first() == Some(first) && equal(part, bytes))
         }
         _ => haystack.contains(needle),
     }

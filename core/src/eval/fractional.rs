@@ -17,6 +17,7 @@ pub(crate) const MOST_WEIGHT: u32 = i32::MAX as u32;
 
 impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
     /// The chosen bucket's variant; null where the rule makes no sense for this context.
+    #[inline(never)]
     pub(super) fn fractional(&mut self, index: u32) -> Outcome<'a> {
         let Some(fractional) = self.snapshot.rules.fractionals.get(index as usize) else {
             return Ok(Operand::Null);

@@ -130,11 +130,11 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
         read: impl FnOnce(&Self, Operand<'a>) -> T,
     ) -> Result<T, Fault> {
         let allowed = self.steps;
-        let result = match self.eval(rule) {
-            Ok(value @ (Operand::Text(_) | Operand::Constant(_))) => Ok(read(&self, value)),
-            Ok(value) => self.in_text(value).map(|value| read(&self, value)),
-            Err(fault) => Err(fault),
+        let value = match self.eval(rule) {
+            Ok(value) if !matches!(value, Operand::Text(_) | Operand::Constant(_)) => self.in_text(value),
+            value => value,
         };
+        let result = value.map(|value| read(&self, value));
         if let Some(left) = &mut self.scratch.left {
             *left = left.saturating_sub(allowed - self.steps);
         }
@@ -154,6 +154,7 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
             Some(Node::Attribute(index)) => Ok(self.attribute(*index)),
             Some(Node::Number(value)) => Ok(Operand::Number(*value)),
             Some(Node::If(arguments)) => self.branch(*arguments),
+            Some(Node::Fractional(index)) => self.fractional(*index),
             Some(node) => self.operate(*node),
             None => Ok(Operand::Null),
         }
@@ -446,7 +447,7 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
         let start = texts.start as usize;
         let listed =
             snapshot.rules.texts.get(start..start.saturating_add(texts.len as usize)).unwrap_or_default();
-        Ok(listed.iter().any(|text| snapshot.text.is(*text, needle)))
+        Ok(snapshot.text.lists(listed, needle))
     }
 
     #[inline]

@@ -23,10 +23,14 @@ impl Murmur3 {
             self.block(word as u32);
             self.tail = (word >> 32) as u32;
         }
-        self.len = self.len.wrapping_add(4 * words.len() as u32);
-        for byte in rest {
-            self.push(*byte);
+        let word = rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        let word = word << shift | u64::from(self.tail);
+        self.tail = word as u32;
+        if shift + 8 * rest.len() as u32 >= 32 {
+            self.block(word as u32);
+            self.tail = (word >> 32) as u32;
         }
+        self.len = self.len.wrapping_add(bytes.len() as u32);
         self
     }
 
@@ -42,15 +46,6 @@ impl Murmur3 {
         hash ^= hash >> 13;
         hash = hash.wrapping_mul(0xc2b2_ae35);
         hash ^ (hash >> 16)
-    }
-
-    fn push(&mut self, byte: u8) {
-        self.tail |= u32::from(byte) << (8 * (self.len % 4));
-        self.len = self.len.wrapping_add(1);
-        if self.len.is_multiple_of(4) {
-            self.block(self.tail);
-            self.tail = 0;
-        }
     }
 
     fn block(&mut self, block: u32) {

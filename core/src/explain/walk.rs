@@ -158,7 +158,7 @@ impl<'a, A: Attributes + ?Sized> Walk<'a, A> {
                     .get(texts.start as usize..(texts.start + texts.len) as usize)
                     .unwrap_or_default()
                     .iter()
-                    .map(|text| Json::from(snapshot.text.get(*text)));
+                    .map(|listed| Json::from(snapshot.text.get(listed.text)));
                 let texts: Json = texts.collect();
                 step.steps.push(spelt_out(&path.index(1), &texts));
             }

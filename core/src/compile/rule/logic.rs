@@ -8,6 +8,7 @@ use super::{RuleCompiler, arguments};
 use crate::eval::{parse_version, parse_version_operator};
 use crate::json::{Kind, Path};
 use crate::rule::{Arguments, Comparison, Node, NodeId, Operator, VersionTest};
+use crate::text::Listed;
 
 impl RuleCompiler<'_> {
     pub(super) fn comparison(
@@ -39,8 +40,7 @@ impl RuleCompiler<'_> {
             Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_string) => {
                 let start = self.rules.texts.len() as u32;
                 for item in items.iter().filter_map(Value::as_str) {
-                    let text = self.texts.intern(item);
-                    self.rules.texts.push(text);
+                    self.rules.texts.push(Listed::new(item, self.texts.intern(item)));
                 }
                 Node::OneOf(needle, Arguments { start, len: items.len() as u32 })
             }
