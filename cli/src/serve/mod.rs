@@ -26,6 +26,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch::{Sender, channel};
+use turquoise_core::Tokens;
 
 use crate::failure::Failure;
 use crate::key::Keys;
@@ -33,7 +34,6 @@ pub(crate) use arguments::Arguments;
 use metrics::Metrics;
 use published::{Published, Served};
 use routes::Origin;
-use turquoise_core::Tokens;
 use watch::{Event, Watcher};
 
 /// How long requests may take to end after we were told to stop.

@@ -9,7 +9,7 @@ use super::body::Stated;
 use crate::request::{Request, RequestContext};
 use crate::settings::ContextSettings;
 use crate::snapshot::Snapshot;
-use crate::value::{Attribute, Attributes, Context, TARGETING_KEY, Value};
+use crate::value::{Attribute, Attributes, Context, TARGETING_KEY, Value, split_head};
 
 /// What begins with this is read off the request itself.
 const REQUEST: &str = "request.";
@@ -58,9 +58,7 @@ impl Overlay {
         for name in &self.configured {
             let known = text(request.get(Attribute::at(name)));
             // Of what trusted callers state nothing is taken away.
-            let stays = trusted
-                && (known.is_none() || place(&mut members, name).is_some_and(|value| !value.is_null()));
-            if !stays {
+            if !(trusted && (known.is_none() || is_stated(&members, name))) {
                 put(&mut members, name, known);
             }
         }
@@ -84,18 +82,17 @@ fn text(value: Value<'_>) -> Option<&str> {
     }
 }
 
-/// What stands at a dotted path.
-fn place<'a>(members: &'a mut Map<String, Json>, path: &str) -> Option<&'a mut Json> {
-    let (head, rest) = path.split_once('.').map_or((path, None), |(head, rest)| (head, Some(rest)));
-    let mut at = members.get_mut(head)?;
-    for step in rest.iter().flat_map(|rest| rest.split('.')) {
-        at = match at {
-            Json::Object(members) => members.get_mut(step)?,
-            Json::Array(items) => items.get_mut(step.parse::<usize>().ok()?)?,
-            _ => return None,
-        };
+/// Whether something stands at a dotted path, or in the way of it.
+fn is_stated(members: &Map<String, Json>, path: &str) -> bool {
+    let (mut members, mut path) = (members, path);
+    loop {
+        let (head, rest) = split_head(path);
+        match (members.get(head), rest) {
+            (None | Some(Json::Null), _) => return false,
+            (Some(Json::Object(inner)), Some(rest)) => (members, path) = (inner, rest),
+            _ => return true,
+        }
     }
-    Some(at)
 }
 
 /// Removes what stands at a dotted path. Where something on the way is no object, all of that goes: it would stand where
@@ -166,6 +163,8 @@ impl<R: Request + ?Sized> Attributes for OverlaidContext<'_, R> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -187,6 +186,18 @@ mod tests {
             put(&mut members, path, value);
             let expected: Json = serde_json::from_str(expected).unwrap();
             assert_eq!(Json::Object(members), expected, "{claimed} {path} {value:?}");
+        }
+    }
+
+    #[test]
+    fn what_trusted_callers_state_is_found() {
+        let stated = json!({ "role": "a", "nil": null, "user": { "role": "a", "nil": null }, "plain": "a", "list": ["a"] });
+        for path in ["role", "user", "user.role", "user.role.name", "plain.role", "list", "list.0", "list.7"]
+        {
+            assert!(is_stated(stated.as_object().unwrap(), path), "{path}");
+        }
+        for path in ["other", "nil", "nil.role", "user.other", "user.nil", "user.nil.role", "other.role"] {
+            assert!(!is_stated(stated.as_object().unwrap(), path), "{path}");
         }
     }
 }
