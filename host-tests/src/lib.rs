@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use turquoise_host::Module;
 use turquoise_host::simulated::{Callout, Exchange, Plugin, Request, SimulatedProxy, SimulatedVm};
+use turquoise_host::{LogLevel, Module};
 
 mod signer;
 
@@ -147,6 +147,12 @@ pub fn callout(proxy: &SimulatedProxy) -> Callout {
     let mut callouts = proxy.callouts();
     assert_eq!(callouts.len(), 1, "one callout waits for its answer");
     callouts.remove(0)
+}
+
+/// What was logged at this level.
+pub fn lines(proxy: &SimulatedProxy, level: LogLevel) -> Vec<String> {
+    let logs = proxy.logs().into_iter();
+    logs.filter(|line| line.level == level).map(|line| line.message).collect()
 }
 
 /// Where this plugin sends a request to `/hello`, which then ends.

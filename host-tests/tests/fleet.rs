@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use host_tests::{
-    FIRST_TICK, callout, configuration_with_source, document_gauge, document_with, proxy, start,
+    FIRST_TICK, callout, configuration_with_source, document_gauge, document_with, lines, proxy, start,
 };
 use serde_json::{Value, json};
 use turquoise_host::LogLevel;
@@ -279,11 +279,6 @@ fn a_source_that_fails_is_asked_less_and_less_but_never_given_up() {
     assert!(made[3] >= 3, "every ten seconds at least: {made:?}");
 }
 
-fn lines(fleet: &Fleet, level: LogLevel) -> Vec<String> {
-    let logs = fleet.proxy.logs().into_iter();
-    logs.filter(|line| line.level == level).map(|line| line.message).collect()
-}
-
 #[test]
 fn trouble_and_its_end_are_told_once_whichever_vm_asks() {
     let mut fleet = Fleet::new(3, configuration_with_source());
@@ -302,14 +297,14 @@ fn trouble_and_its_end_are_told_once_whichever_vm_asks() {
             stays
         });
     }
-    let errors = lines(&fleet, LogLevel::Error);
+    let errors = lines(&fleet.proxy, LogLevel::Error);
     assert_eq!(errors.len(), 1, "{errors:?}");
     // The VM that is left never had any trouble of its own.
     while fleet.proxy.callouts().is_empty() {
         fleet.advance(INTERVAL);
     }
     fleet.answer(switched_to("green", "\"1\""));
-    let infos = lines(&fleet, LogLevel::Info);
+    let infos = lines(&fleet.proxy, LogLevel::Info);
     assert!(infos.len() == 1 && infos[0].contains("the source answers again"), "{infos:?}");
 }
 
@@ -322,7 +317,7 @@ fn trouble_that_comes_back_with_its_configuration_is_told_again() {
     let _later = fleet.start();
     fleet.advance(FIRST_TICK);
     fleet.answer(Response::new(500));
-    let errors = lines(&fleet, LogLevel::Error);
+    let errors = lines(&fleet.proxy, LogLevel::Error);
     assert_eq!(errors.len(), 2, "{errors:?}");
 }
 
@@ -332,9 +327,9 @@ fn what_is_odd_in_a_document_is_told_once_and_not_by_each_vm() {
     let wrong = json!({ "no_such_operator": [1] });
     configuration["document"] = document_with(|document| document["flags"]["greeting"]["targeting"] = wrong);
     let fleet = Fleet::new(3, configuration);
-    let warnings = lines(&fleet, LogLevel::Warn);
+    let warnings = lines(&fleet.proxy, LogLevel::Warn);
     assert!(warnings.len() == 1 && warnings[0].contains("`no_such_operator`"), "{warnings:?}");
     fleet.answer(Response::new(500));
-    let errors = lines(&fleet, LogLevel::Error);
+    let errors = lines(&fleet.proxy, LogLevel::Error);
     assert!(errors.len() == 1 && !errors[0].contains("left out"), "{errors:?}");
 }

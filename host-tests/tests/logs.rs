@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use host_tests::{Running, configuration_with_source, document_with};
+use host_tests::{Running, configuration_with_source, document_with, lines};
 use serde_json::json;
 use turquoise_host::LogLevel;
 use turquoise_host::simulated::Response;
@@ -21,11 +21,6 @@ fn answer(running: &Running, response: impl Into<Response>) {
     running.callout().answer(response).unwrap();
 }
 
-fn lines(running: &Running, level: LogLevel) -> Vec<String> {
-    let logs = running.proxy.logs();
-    logs.into_iter().filter(|line| line.level == level).map(|line| line.message).collect()
-}
-
 /// What a source answers that has the document in force.
 fn fine() -> Response {
     Response::new(200).json(document_with(|_| {}).to_string())
@@ -38,16 +33,16 @@ fn trouble_that_comes_and_goes_is_said_once_a_minute() {
         answer(&running, 500);
         answer(&running, fine());
     }
-    assert_eq!(lines(&running, LogLevel::Error).len(), 1);
-    assert_eq!(lines(&running, LogLevel::Info).len(), 1);
+    assert_eq!(lines(&running.proxy, LogLevel::Error).len(), 1);
+    assert_eq!(lines(&running.proxy, LogLevel::Info).len(), 1);
     for _ in 0..60 {
         answer(&running, fine());
     }
-    let infos = lines(&running, LogLevel::Info);
+    let infos = lines(&running.proxy, LogLevel::Info);
     assert_eq!(infos.len(), 2, "how things stand is said as soon as it may be, and then no more: {infos:?}");
     assert!(infos[1].contains("(18 lines before this one were left out)"), "{infos:?}");
     answer(&running, 500);
-    assert_eq!(lines(&running, LogLevel::Error).len(), 2, "a minute later it is worth a line again");
+    assert_eq!(lines(&running.proxy, LogLevel::Error).len(), 2, "a minute later it is worth a line again");
 }
 
 #[test]
@@ -59,7 +54,7 @@ fn no_minute_has_more_than_a_score_of_lines() {
         let document = document_with(|document| document["routes"] = route);
         answer(&running, Response::new(200).json(document.to_string()));
     }
-    assert_eq!(lines(&running, LogLevel::Error).len(), 20);
+    assert_eq!(lines(&running.proxy, LogLevel::Error).len(), 20);
 }
 
 #[test]
@@ -76,8 +71,8 @@ fn warnings_leave_room_for_errors() {
         answer(&running, Response::new(200).json(document.to_string()));
     }
     answer(&running, 500);
-    assert_eq!(lines(&running, LogLevel::Warn).len(), 15);
-    let errors = lines(&running, LogLevel::Error);
+    assert_eq!(lines(&running.proxy, LogLevel::Warn).len(), 15);
+    let errors = lines(&running.proxy, LogLevel::Error);
     assert!(errors[0].contains("(15 lines before this one were left out)"), "{errors:?}");
 }
 

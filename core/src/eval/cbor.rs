@@ -139,9 +139,9 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
             Operand::Json(json) => self.charge_json(json, 0),
             Operand::List(span) => {
                 for index in 0..span.len as usize {
-                    if let Some(Operand::Json(json)) = span.of(&self.items).get(index).copied() {
-                        self.charge_json(json, 1)?;
-                    }
+                    // Lists lie in lists no deeper than rules in rules.
+                    let item = span.of(&self.items).get(index).copied().unwrap_or(Operand::Null);
+                    self.charge_encoding(item)?;
                 }
                 Ok(())
             }

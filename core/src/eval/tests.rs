@@ -180,6 +180,11 @@ fn long_texts_take_steps() {
         (share("list"), 3, HASHED_PER_STEP),
         (share("object"), 3, HASHED_PER_STEP),
         (share("keys"), 3, HASHED_PER_STEP),
+        (
+            json!({ "fractional": [{ "if": [true, [[{ "var": "text" }]]] }, ["a", 1], ["b", 1]] }),
+            3,
+            HASHED_PER_STEP,
+        ),
         (json!({ "split": halves }), 2, HASHED_PER_STEP),
         (json!({ "split": { "by": { "var": "text" }, "buckets": halves } }), 2, HASHED_PER_STEP),
         (json!({ "ramp": { "schedule": schedule, "mode": "steps" } }), 2, HASHED_PER_STEP),
