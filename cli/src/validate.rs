@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use turquoise_core::{CompileOptions, Problem, Settings, Snapshot};
+use turquoise_core::{CompileOptions, Problem, Settings, Snapshot, ofrep};
 
 use crate::document::Source;
 use crate::failure::Failure;
@@ -50,9 +50,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let options = CompileOptions { upstreams, ..CompileOptions::default() };
     if let (Some(config), Some(inlined)) = (&config, settings.as_ref().and_then(|s| s.document.as_ref())) {
         let name = format!("{} (the document in it)", config.name);
-        out.document(&name, inlined.get().as_bytes(), options);
+        out.document(&name, inlined.get().as_bytes(), options, settings.as_ref());
     }
-    let size = out.document(&source.name, &source.bytes, options);
+    let size = out.document(&source.name, &source.bytes, options, settings.as_ref());
     if arguments.portable && size.is_some() {
         out.portability(&source);
     }
@@ -88,10 +88,17 @@ impl Output {
     }
 
     /// Compiles a document and lists its problems; how large it is, if it compiles.
-    fn document(&mut self, name: &str, bytes: &[u8], options: CompileOptions<'_>) -> Option<String> {
+    fn document(
+        &mut self,
+        name: &str,
+        bytes: &[u8],
+        options: CompileOptions<'_>,
+        settings: Option<&Settings>,
+    ) -> Option<String> {
         match Snapshot::compile_with(bytes, options) {
             Ok(snapshot) => {
                 self.problems(name, snapshot.problems());
+                self.problems(name, &ofrep::size_warnings(&snapshot, settings));
                 Some(report::size(&snapshot))
             }
             Err(error) => {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::eval::{Fault, Machine, Operand, Scratch, Timestamp};
+use crate::metadata::OwnMetadata;
 use crate::rule::NodeId;
 use crate::snapshot::Snapshot;
 use crate::text::Text;
@@ -27,9 +28,8 @@ impl VariantId {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flag {
     pub(crate) key: Text,
-    /// Its metadata over the flag set's, as a JSON object; empty when there is none.
-    pub(crate) metadata: Text,
-    /// Whether that says `"client": true`.
+    pub(crate) metadata: OwnMetadata,
+    /// Whether its metadata, or else the flag set's, says `"client": true`.
     pub(crate) client: bool,
     pub(crate) first_variant: u32,
     pub(crate) variants: u32,

@@ -37,6 +37,7 @@ mod flag;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod json;
+mod metadata;
 mod names;
 pub mod ofrep;
 mod problem;
@@ -60,6 +61,7 @@ pub use explain::{
 };
 pub use flag::{Evaluation, EvaluationError, FlagId, Reason, VariantId};
 pub use json::{JsonPath, Position};
+pub use metadata::Metadata;
 pub use problem::{CompileError, Problem, Severity};
 pub use request::{Bindings, Request, RequestContext, TargetingKey};
 pub use route::RouteId;

@@ -6,6 +6,7 @@ use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::flag::{CompiledVariant, Evaluation, Flag, FlagId, State, VariantId};
+use crate::metadata::{Metadata, Override};
 use crate::problem::Problem;
 use crate::route::Routes;
 use crate::rule::Rules;
@@ -25,6 +26,7 @@ pub struct Snapshot {
     pub(crate) routes: Routes,
     /// The flag set's metadata as a JSON object; empty when there is none.
     pub(crate) metadata: Text,
+    pub(crate) overrides: Vec<Override>,
     pub(crate) version: Option<Text>,
     pub(crate) problems: Vec<Problem>,
     pub(crate) fingerprint: u64,
@@ -89,10 +91,9 @@ impl Snapshot {
 
     /// The metadata that belongs to an evaluation, as a JSON object: the flag's over the flag set's, or the flag set's
     /// alone where there is no such flag. `None` when there is none.
-    pub fn metadata(&self, flag: Option<FlagId>) -> Option<&str> {
-        let text =
-            flag.and_then(|flag| self.flags.get(flag.0 as usize)).map_or(self.metadata, |flag| flag.metadata);
-        Some(self.text.get(text)).filter(|text| !text.is_empty())
+    pub fn metadata(&self, flag: Option<FlagId>) -> Option<Metadata<'_>> {
+        let flag = flag.and_then(|flag| self.flags.get(flag.0 as usize));
+        Metadata::new(self, flag.map(|flag| flag.metadata).unwrap_or_default())
     }
 
     /// Whether a flag's metadata, or else the flag set's, says `"client": true`.
@@ -136,6 +137,7 @@ impl Snapshot {
             + self.flags.capacity() * size_of::<Flag>()
             + self.by_key.allocation_size()
             + self.variants.capacity() * size_of::<CompiledVariant>()
+            + self.overrides.capacity() * size_of::<Override>()
             + self.rules.size()
             + self.routes.size()
     }

@@ -6,6 +6,13 @@
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
+/// A position or a length as snapshots keep them, in 32 bits. Compiling refuses a document long before one of its lists
+/// is so long ([`crate::compile::Budget`]); were one, this is a position at which nothing stands, never another's.
+#[inline]
+pub(crate) fn position(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
 /// A text of an [`Arena`]: where it starts and how many bytes it has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Text {
@@ -132,7 +139,7 @@ impl Interner {
         self.known.len()
     }
 
-    /// The one `Text` that stands for `value`. Documents are limited to far less than 4 GiB, so positions fit.
+    /// The one `Text` that stands for `value`.
     pub(crate) fn intern(&mut self, value: &str) -> Text {
         let arena = &mut self.arena;
         let half = xxh3_64(value.as_bytes()) as u32;
@@ -140,7 +147,7 @@ impl Interner {
         if let Some((_, text)) = known {
             return *text;
         }
-        let text = Text { start: arena.bytes.len() as u32, len: value.len() as u32 };
+        let text = Text { start: position(arena.bytes.len()), len: position(value.len()) };
         arena.bytes.push_str(value);
         self.known.insert_unique(whole(half), (half, text), |(half, _)| whole(*half));
         text

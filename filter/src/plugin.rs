@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use turquoise_core::status::{InForce, LastError};
-use turquoise_core::{Settings, Severity, Snapshot, fingerprint};
+use turquoise_core::{Settings, Severity, Snapshot, fingerprint, ofrep};
 
 use crate::host::{self, Headers, Map};
 use crate::job::{Circumstances, Job, Progress};
@@ -459,6 +459,9 @@ impl Plugin {
                 _ => "",
             };
             self.trouble.warn(&format!("in the document, {effect}{problem}"), now);
+        }
+        if let Some(warning) = ofrep::header_warning(&self.live.snapshot, &self.settings) {
+            self.trouble.warn(&format!("with this document, {warning}"), now);
         }
     }
 

@@ -162,3 +162,40 @@ fn the_command_line_explains_itself() {
     folder.run(&["vaildate", "document.json"]).refused(2, &["'vaildate'", "'validate'"]);
     folder.run(&[]).refused(2, &["Usage: turquoise"]);
 }
+
+#[test]
+fn answers_and_headers_that_could_be_too_large_are_warnings() {
+    let flag = |key: &str| {
+        let value = "v".repeat(3000);
+        format!(
+            r#""{key}": {{ "state": "ENABLED", "variants": {{ "v": "{value}" }}, "defaultVariant": "v" }}"#
+        )
+    };
+    let flags: Vec<_> = (0..90).map(|number| flag(&format!("f{number}"))).collect();
+    let metadata = "m".repeat(100_000);
+    let folder = Folder::new(&format!(
+        r#"{{ "metadata": {{ "text": "{metadata}" }}, "flags": {{ {} }} }}"#,
+        flags.join(",")
+    ));
+    let warnings = |config: Option<&str>| {
+        let arguments = match config {
+            Some(config) => {
+                folder.write("plugin.json", config);
+                vec!["validate", "document.json", "--config", "plugin.json"]
+            }
+            None => vec!["validate", "document.json"],
+        };
+        let output = folder.run(&arguments);
+        assert_eq!(output.code, 0, "{output:?}");
+        let lines = output.stdout.lines().filter(|line| line.contains(": warning: $.flags: "));
+        lines
+            .map(|line| line.contains("the flag header could have 9") || !line.contains("OFREP"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(warnings(None), [false], "all flags under OFREP");
+    assert_eq!(warnings(Some("{}")), [] as [bool; 0], "nothing is served");
+    assert_eq!(warnings(Some(r#"{ "ofrep": { "enabled": true } }"#)), [false]);
+    assert_eq!(warnings(Some(r#"{ "ofrep": { "enabled": true, "flags": ["f1"] } }"#)), [] as [bool; 0]);
+    assert_eq!(warnings(Some(r#"{ "flagHeader": { "flags": ["f1", "f2", "f3"] } }"#)), [true]);
+    assert_eq!(warnings(Some(r#"{ "flagHeader": { "flags": ["f1"] } }"#)), [] as [bool; 0]);
+}

@@ -20,13 +20,14 @@ use std::str::Utf8Error;
 use serde_json::value::RawValue;
 use xxhash_rust::xxh3::xxh3_64;
 
+use self::metadata::SetMetadata;
 use crate::flag::{CompiledVariant, Flag, FlagId, State};
 use crate::json::{Entries, Kind, Path, Position, entries, read};
 use crate::names;
 use crate::problem::{CompileError, Problems};
 use crate::rule::{FractionalVersion, Node, Rules, reserve};
 use crate::snapshot::Snapshot;
-use crate::text::{Interner, Text};
+use crate::text::Interner;
 use crate::value::TARGETING_KEY;
 
 pub use compilation::Compilation;
@@ -121,9 +122,7 @@ struct Compiler {
     problems: Problems,
     texts: Interner,
     evaluators: Vec<Evaluator>,
-    /// The flag set's metadata, which every flag inherits.
-    metadata: serde_json::Map<String, serde_json::Value>,
-    metadata_text: Text,
+    set_metadata: SetMetadata,
     fractional: FractionalVersion,
     /// Some part could not be read; perhaps the document is no JSON at all.
     doubtful: bool,
@@ -138,8 +137,7 @@ impl Compiler {
             problems: Problems::default(),
             texts: Interner::default(),
             evaluators: Vec::new(),
-            metadata: serde_json::Map::new(),
-            metadata_text: Text::default(),
+            set_metadata: SetMetadata::default(),
             fractional: FractionalVersion::default(),
             doubtful: false,
             without_positions: options.without_positions,
@@ -148,7 +146,8 @@ impl Compiler {
         if let Some(like) = options.like {
             compiler.reserve(like);
         }
-        compiler.metadata_text = compiler.texts.intern("");
+        // An empty text is `Text::default`.
+        compiler.texts.intern("");
         // Always the first attribute, whether or not a rule names it.
         rule::attribute(&mut compiler.snapshot.rules, &mut compiler.texts, TARGETING_KEY);
         compiler
@@ -159,6 +158,7 @@ impl Compiler {
         self.snapshot.rules.reserve(&like.rules);
         reserve(&mut self.snapshot.flags, &like.flags);
         reserve(&mut self.snapshot.variants, &like.variants);
+        reserve(&mut self.snapshot.overrides, &like.overrides);
     }
 
     fn unknown_section(&mut self, key: &str) {
@@ -265,9 +265,9 @@ impl Compiler {
         snapshot.problems = problems;
         snapshot.texts = self.texts.count();
         snapshot.text = self.texts.finish();
-        snapshot.metadata = self.metadata_text;
         snapshot.flags.shrink_to_fit();
         snapshot.variants.shrink_to_fit();
+        snapshot.overrides.shrink_to_fit();
         snapshot.rules.shrink_to_fit();
         Ok(self.snapshot)
     }

@@ -156,6 +156,10 @@ impl Compiler {
             let name = self.texts.get(variant.name);
             let problem = match variant.string.map(|text| self.texts.get(text)) {
                 None => "is not a string: an upstream is named by one".to_owned(),
+                Some(upstream) if upstream.len() > MAX_UPSTREAM_BYTES => {
+                    let length = upstream.len();
+                    format!("has {length} bytes; the name of an upstream has at most {MAX_UPSTREAM_BYTES}")
+                }
                 Some(upstream) if !is_upstream(upstream) => {
                     format!("is `{upstream}`, which cannot name an upstream in a header")
                 }
@@ -342,7 +346,10 @@ impl Compiler {
     }
 }
 
-/// Whether a text can name an upstream: it travels in a header.
+/// The longest name of an upstream, in bytes. It travels in a header of every request.
+const MAX_UPSTREAM_BYTES: usize = 255;
+
+/// Whether a text can name an upstream.
 fn is_upstream(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }

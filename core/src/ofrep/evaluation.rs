@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
+use super::MAX_FLAG_HEADER_BYTES;
+
 use crate::flag::{Evaluation, FlagId, Reason};
+use crate::metadata::Metadata;
 use crate::snapshot::Snapshot;
 use crate::value::Attributes;
 use crate::{Scratch, Timestamp};
@@ -10,6 +13,46 @@ use crate::{Scratch, Timestamp};
 /// Writes the OFREP 0.3.0 response object of an evaluation of `key` to `out`: key, reason, value, variant and metadata,
 /// or key, errorCode, errorDetails and metadata.
 pub fn write_evaluation(out: &mut String, snapshot: &Snapshot, key: &str, evaluation: &Evaluation) {
+    write_with(out, snapshot, key, evaluation, snapshot.metadata(evaluation.flag));
+}
+
+/// Writes as [`write_evaluation`] does, but nothing if `out` would be longer than `most` bytes then. Whether it wrote. An
+/// error goes without its metadata where only that is too long.
+pub(super) fn write_within(
+    out: &mut String,
+    most: usize,
+    snapshot: &Snapshot,
+    key: &str,
+    evaluation: &Evaluation,
+) -> bool {
+    let start = out.len();
+    let value = evaluation.variant.map_or(0, |variant| snapshot.variant(variant).json.len());
+    let mut metadata = snapshot.metadata(evaluation.flag);
+    let has_room = |metadata: Option<Metadata<'_>>| {
+        let metadata = metadata.map_or(0, Metadata::size);
+        start.saturating_add(key.len()).saturating_add(value).saturating_add(metadata) <= most
+    };
+    if evaluation.error.is_some() && !has_room(metadata) {
+        metadata = None;
+    }
+    // Nothing is written that is known to be too long; what escapes and names add shows afterwards.
+    if has_room(metadata) {
+        write_with(out, snapshot, key, evaluation, metadata);
+    }
+    let fits = out.len() > start && out.len() <= most;
+    if !fits {
+        out.truncate(start);
+    }
+    fits
+}
+
+fn write_with(
+    out: &mut String,
+    snapshot: &Snapshot,
+    key: &str,
+    evaluation: &Evaluation,
+    metadata: Option<Metadata<'_>>,
+) {
     out.push_str("{\"key\":");
     write_string(out, key);
     match evaluation.error {
@@ -32,15 +75,16 @@ pub fn write_evaluation(out: &mut String, snapshot: &Snapshot, key: &str, evalua
             }
         }
     }
-    if let Some(metadata) = snapshot.metadata(evaluation.flag) {
+    if let Some(metadata) = metadata {
         out.push_str(",\"metadata\":");
-        out.push_str(metadata);
+        metadata.write(out);
     }
     out.push('}');
 }
 
 /// Writes the values of `flags` by key as one JSON object in ASCII, fit for a header. Flags without a value (disabled,
-/// in error, without default) are left out: the upstream's own default holds.
+/// in error, without default) are left out: the upstream's own default holds. So are those for which there is no room
+/// left within [`MAX_FLAG_HEADER_BYTES`]; a later one that is shorter may still find some.
 pub fn write_flag_header<A: Attributes + ?Sized>(
     out: &mut String,
     snapshot: &Snapshot,
@@ -49,23 +93,35 @@ pub fn write_flag_header<A: Attributes + ?Sized>(
     now: Timestamp,
     scratch: &mut Scratch,
 ) {
+    let begin = out.len();
     out.push('{');
-    let empty = out.len();
     for flag in flags {
         let evaluation = snapshot.evaluate_flag(flag, attributes, now, scratch);
         let Some(variant) = evaluation.variant.filter(|_| evaluation.reason != Reason::Error) else {
             continue;
         };
-        if out.len() > empty {
-            out.push(',');
-        }
-        let start = out.len();
-        write_string(out, snapshot.key(flag));
-        out.push(':');
-        out.push_str(snapshot.variant(variant).json);
-        escape_non_ascii(out, start);
+        write_member(out, begin, snapshot.key(flag), snapshot.variant(variant).json);
     }
     out.push('}');
+}
+
+/// Adds a member to the object that begins at `begin`, if the flag header has room for it.
+fn write_member(out: &mut String, begin: usize, key: &str, value: &str) {
+    let (start, most) = (out.len(), begin.saturating_add(MAX_FLAG_HEADER_BYTES));
+    if start.saturating_add(key.len()).saturating_add(value.len()) > most {
+        return;
+    }
+    if start > begin + 1 {
+        out.push(',');
+    }
+    write_string(out, key);
+    out.push(':');
+    out.push_str(value);
+    escape_non_ascii(out, start);
+    // The closing brace follows.
+    if out.len() >= most {
+        out.truncate(start);
+    }
 }
 
 pub(super) fn write_string(out: &mut String, text: &str) {

@@ -9,10 +9,12 @@ mod body;
 mod endpoint;
 mod etag;
 mod evaluation;
+mod limits;
 mod overlay;
 mod service;
 
 pub use answer::Answer;
 pub use endpoint::Endpoint;
 pub use evaluation::{write_evaluation, write_flag_header};
+pub use limits::{MAX_ANSWER_BYTES, MAX_FLAG_HEADER_BYTES, header_warning, size_warnings};
 pub use service::{Asked, Service};

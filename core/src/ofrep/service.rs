@@ -2,7 +2,8 @@
 
 use super::body::Stated;
 use super::etag::{Known, Tag};
-use super::evaluation::write_evaluation;
+use super::evaluation::write_within;
+use super::limits::{MAX_ANSWER_BYTES, least_answer};
 use super::overlay::{OverlaidContext, Overlay};
 use super::{Answer, Endpoint};
 use crate::eval::MOST_STEPS;
@@ -27,6 +28,8 @@ pub struct Service {
     unforeseeable: bool,
     /// Streams that tell of changes, as JSON; empty when there are none.
     event_streams: String,
+    /// Whether an answer for all flags is too large whatever they evaluate to, so that none need be begun.
+    too_large: bool,
 }
 
 /// A request, and what it is answered from.
@@ -57,8 +60,10 @@ impl Service {
             true => String::new(),
             false => serde_json::to_string(&ofrep.event_streams).unwrap_or_default(),
         };
+        let visible = visible(&ofrep.flags, snapshot);
         Some(Self {
-            visible: visible(&ofrep.flags, snapshot),
+            too_large: least_answer(snapshot, visible.as_deref()) > MAX_ANSWER_BYTES,
+            visible,
             overlay: Overlay::new(snapshot, &settings.context),
             unforeseeable: snapshot.reads_clock() || snapshot.reads_anything(),
             event_streams,
@@ -124,7 +129,12 @@ impl Service {
             },
         };
         let mut out = String::new();
-        write_evaluation(&mut out, snapshot, key, &evaluation);
+        if !write_within(&mut out, MAX_ANSWER_BYTES, snapshot, key, &evaluation) {
+            let details = format!(
+                "the answer for this flag would have more than {MAX_ANSWER_BYTES} bytes: its value or its metadata is too large"
+            );
+            return Answer::failed(asked.endpoint, "GENERAL", &details);
+        }
         let status = match evaluation.error {
             None => 200,
             Some(EvaluationError::FlagNotFound) => 404,
@@ -144,7 +154,13 @@ impl Service {
             Ok(context) => context,
             Err(answer) => return answer,
         };
-        let out = self.write_all(asked, &context, scratch);
+        let Some(out) = self.write_all(asked, &context, scratch) else {
+            let details = format!(
+                "the answer for all flags would have more than {MAX_ANSWER_BYTES} bytes: let callers see fewer flags \
+                 (`ofrep.flags`), or make values and metadata smaller"
+            );
+            return Answer::failed(asked.endpoint, "GENERAL", &details);
+        };
         let tag = foreseen.unwrap_or_else(|| {
             let mut tag = Tag::new();
             tag.part(out.as_bytes());
@@ -156,36 +172,47 @@ impl Service {
         }
     }
 
+    /// The answer for all flags; none where it would be too large.
     fn write_all<R: Request + ?Sized>(
         &self,
         asked: &Asked<'_, R>,
         context: &OverlaidContext<'_, R>,
         scratch: &mut Scratch,
-    ) -> String {
+    ) -> Option<String> {
+        if self.too_large {
+            return None;
+        }
         let snapshot = asked.snapshot;
         let flags = u32::try_from(snapshot.flags().count()).unwrap_or(u32::MAX);
         scratch.limit(Some(STEPS.saturating_add(STEPS_PER_FLAG.saturating_mul(flags))));
         let mut out = "{\"flags\":[".to_owned();
         let empty = out.len();
-        for flag in snapshot.flags().filter(|flag| self.is_visible(*flag)) {
+        let mut flags = snapshot.flags().filter(|flag| self.is_visible(*flag));
+        let fits = flags.all(|flag| {
             if out.len() > empty {
                 out.push(',');
             }
             let evaluation = snapshot.evaluate_flag(flag, context, asked.now, scratch);
-            write_evaluation(&mut out, snapshot, snapshot.key(flag), &evaluation);
-        }
+            write_within(&mut out, MAX_ANSWER_BYTES, snapshot, snapshot.key(flag), &evaluation)
+        });
         scratch.limit(None);
+        if !fits {
+            return None;
+        }
         out.push(']');
         if !self.event_streams.is_empty() {
             out.push_str(",\"eventStreams\":");
             out.push_str(&self.event_streams);
         }
         if let Some(metadata) = snapshot.metadata(None) {
+            if out.len().saturating_add(metadata.size()) > MAX_ANSWER_BYTES {
+                return None;
+            }
             out.push_str(",\"metadata\":");
-            out.push_str(metadata);
+            metadata.write(&mut out);
         }
         out.push('}');
-        out
+        (out.len() <= MAX_ANSWER_BYTES).then_some(out)
     }
 
     fn is_visible(&self, flag: FlagId) -> bool {
@@ -232,7 +259,7 @@ fn not_modified(tag: &str) -> Answer {
 }
 
 /// The flags that callers may see; `None` for all.
-fn visible(flags: &VisibleFlags, snapshot: &Snapshot) -> Option<Vec<FlagId>> {
+pub(super) fn visible(flags: &VisibleFlags, snapshot: &Snapshot) -> Option<Vec<FlagId>> {
     let mut visible: Vec<_> = match flags {
         VisibleFlags::All => return None,
         VisibleFlags::Listed(keys) => keys.iter().filter_map(|key| snapshot.flag(key)).collect(),
