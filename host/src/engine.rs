@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 
+use wasmparser::WasmFeatures;
 use wasmtime::{ExternType, InstancePre, Linker};
 
+use crate::caps::{MAX_MODULE_BYTES, MAX_STACK_BYTES};
 use crate::error::Error;
 use crate::hostcalls;
 use crate::limits::RESOLUTION;
@@ -15,6 +17,13 @@ use crate::vm::State;
 
 /// The export by which a module says that it speaks the ABI of this host.
 const ABI: &str = "proxy_abi_version_0_2_1";
+
+/// What a module may be made of: [Lime1], on which toolchains have agreed, and which Rust, C and Go keep to. What
+/// wasmtime offers beyond it stays off: each proposal is code that guests could attack, and most of them (memories
+/// without number, threads, garbage collection, exceptions) bring resources that nothing here would bound.
+///
+/// [Lime1]: https://github.com/WebAssembly/tool-conventions/blob/main/Lime.md
+const FEATURES: WasmFeatures = WasmFeatures::LIME1.difference(WasmFeatures::GC_TYPES);
 
 /// Compiles modules, and counts the epochs by which their time is bounded. Clones share one compiler and one thread.
 ///
@@ -35,6 +44,10 @@ impl Engine {
         let failed = |reason: String| Error::Compile { reason };
         let mut config = wasmtime::Config::new();
         config.epoch_interruption(true);
+        config.max_wasm_stack(MAX_STACK_BYTES);
+        // By exclusion, so that what a later wasmtime has on by default is off here.
+        config.wasm_features(WasmFeatures::all(), false);
+        config.wasm_features(FEATURES, true);
         let wasmtime = wasmtime::Engine::new(&config).map_err(|error| failed(format!("{error:#}")))?;
         let mut linker = Linker::new(&wasmtime);
         hostcalls::define(&mut linker).map_err(|error| failed(format!("{error:#}")))?;
@@ -45,9 +58,14 @@ impl Engine {
     /// Compiles a module from its binary, or from its text (WAT).
     ///
     /// # Errors
-    /// [`Error::Compile`] if it is not a module, [`Error::Incompatible`] if it does not export the ABI's version or
+    /// [`Error::Compile`] if it is not a module, is too long ([`MAX_MODULE_BYTES`]), or uses a proposal that is off:
+    /// what is on is [Lime1](https://github.com/WebAssembly/tool-conventions/blob/main/Lime.md). [`Error::Incompatible`] if it does not export the ABI's version or
     /// imports what this host cannot link. A function that this host does not know is linked to a trap that names it.
     pub fn compile(&self, module: &[u8]) -> Result<Module, Error> {
+        if module.len() > MAX_MODULE_BYTES {
+            let reason = format!("it has {} bytes, and {MAX_MODULE_BYTES} are the most", module.len());
+            return Err(Error::Compile { reason });
+        }
         let module = wasmtime::Module::new(&self.wasmtime, module)
             .map_err(|error| Error::Compile { reason: format!("{error:#}") })?;
         if module.get_export(ABI).is_none() {

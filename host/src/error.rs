@@ -35,10 +35,17 @@ pub enum Error {
     MemoryLimit {
         /// The exported function that the host had called.
         callback: &'static str,
-        /// How much linear memory the guest may have, in bytes.
+        /// How much the guest may have, in bytes, all memories and tables together.
         limit: usize,
-        /// How much it wanted, in bytes.
+        /// How much it would have had, in bytes.
         wanted: usize,
+    },
+    /// The VM has as many of something as it may, see [`caps`](crate::caps). It goes on with those that it has.
+    Exhausted {
+        /// What it has so many of.
+        what: &'static str,
+        /// How many it may have.
+        limit: usize,
     },
     /// The VM died earlier and runs no more callbacks.
     Dead {
@@ -78,6 +85,9 @@ impl fmt::Display for Error {
                 f,
                 "the guest trapped in `{callback}` for want of memory: it asked for {wanted} bytes and may have {limit}"
             ),
+            Self::Exhausted { what, limit } => {
+                write!(f, "the VM has {limit} {what}, and more it may not have: end some of them first")
+            }
             Self::Dead { callback, cause } => {
                 write!(f, "`{callback}` was not called because the VM is dead: {cause}")
             }

@@ -5,7 +5,8 @@
 //! - [`Engine`] and [`Module`]: a module is compiled once, and instantiated as often as one likes.
 //! - [`Vm`]: one instance. It has a method for each callback of the ABI, and reaches its proxy through the traits
 //!   [`Proxy`] (clock, callouts, shared data, ...) and [`HttpStream`] (one exchange). A production proxy implements
-//!   these two and calls the methods. [`Limits`] bound a VM's memory, and the time of each callback.
+//!   these two and calls the methods. [`Limits`] bound a VM's memory, and the time of each callback; [`caps`] bound
+//!   what it can make the host keep.
 //! - [`simulated`]: a proxy for tests, in which the test plays the clients, the upstreams and the clock.
 //!
 //! There are no globals: two engines, two proxies or two VMs share nothing that they were not given. A guest cannot
@@ -46,6 +47,7 @@
 #![forbid(unsafe_code)]
 
 mod abi;
+pub mod caps;
 mod engine;
 mod error;
 mod headers;

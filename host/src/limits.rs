@@ -7,17 +7,16 @@
 
 use std::time::Duration;
 
+use crate::caps::MAX_TABLE_ELEMENTS;
+
 /// How often an engine counts its epoch, and so how exactly it keeps a time limit.
 pub const RESOLUTION: Duration = Duration::from_millis(10);
-
-/// More table elements than any module of ours has functions; each takes the host a pointer.
-const MAX_TABLE_ELEMENTS: usize = 100_000;
 
 /// What one VM may use.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
-    /// How large the linear memory may grow, in bytes. A guest that wants more sees `memory.grow` fail; what it
-    /// makes of that is up to it, and a Rust guest aborts.
+    /// How much the VM may have in bytes, all its linear memories and tables together. A guest that wants more sees
+    /// `memory.grow` fail; what it makes of that is up to it, and a Rust guest aborts.
     pub memory: usize,
     /// How long one callback may take before the guest is stopped and its VM dead, in steps of [`RESOLUTION`];
     /// `None` for ever.
@@ -45,32 +44,90 @@ impl Default for Limits {
     }
 }
 
+/// What an element of a table takes in the host.
+const ELEMENT_BYTES: usize = size_of::<usize>();
+
 /// Answers wasmtime when a guest wants to grow, and remembers what it denied, so that the trap that follows can be
-/// explained.
-#[derive(Debug)]
+/// explained. Wasmtime asks for each memory and each table by itself, and knows of no sum: it is kept here.
+#[derive(Debug, Default)]
 pub(crate) struct Limiter {
-    pub(crate) memory: usize,
+    limit: usize,
+    /// The bytes of all memories and tables.
+    bytes: usize,
+    /// The elements of all tables.
+    elements: usize,
+    /// What was granted last, in bytes and elements: taken back if wasmtime cannot provide it.
+    granted: (usize, usize),
+    /// How many bytes the VM would have had, had the last wish been granted.
     pub(crate) denied: Option<usize>,
 }
 
-impl wasmtime::ResourceLimiter for Limiter {
-    fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let granted = desired <= self.memory;
-        if !granted {
-            self.denied = Some(desired);
-        }
-        Ok(granted)
+impl Limiter {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { limit, ..Self::default() }
     }
 
-    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= MAX_TABLE_ELEMENTS)
+    fn grow(&mut self, bytes: usize, elements: usize) -> bool {
+        let (all_bytes, all_elements) =
+            (self.bytes.saturating_add(bytes), self.elements.saturating_add(elements));
+        let granted = all_bytes <= self.limit && all_elements <= MAX_TABLE_ELEMENTS;
+        if granted {
+            (self.bytes, self.elements, self.granted) = (all_bytes, all_elements, (bytes, elements));
+        } else if all_bytes > self.limit {
+            self.denied = Some(all_bytes);
+        }
+        granted
+    }
+
+    fn take_back(&mut self) {
+        let (bytes, elements) = std::mem::take(&mut self.granted);
+        self.bytes = self.bytes.saturating_sub(bytes);
+        self.elements = self.elements.saturating_sub(elements);
+    }
+}
+
+impl wasmtime::ResourceLimiter for Limiter {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.grow(desired.saturating_sub(current), 0))
+    }
+
+    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.take_back();
+        Ok(())
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let elements = desired.saturating_sub(current);
+        Ok(self.grow(elements.saturating_mul(ELEMENT_BYTES), elements))
+    }
+
+    fn table_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.take_back();
+        Ok(())
+    }
+
+    // A VM is one instance, and the features that are on give it one memory and one table.
+    fn instances(&self) -> usize {
+        1
+    }
+
+    fn memories(&self) -> usize {
+        1
+    }
+
+    fn tables(&self) -> usize {
+        1
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Limits;
     use std::time::Duration;
+
+    use wasmtime::ResourceLimiter;
+
+    use super::{ELEMENT_BYTES, Limiter, Limits};
+    use crate::caps::MAX_TABLE_ELEMENTS;
 
     #[test]
     fn a_limit_is_never_shorter_than_asked() {
@@ -80,5 +137,36 @@ mod tests {
         assert_eq!(epochs(Some(Duration::from_millis(10))), 2);
         assert_eq!(epochs(Some(Duration::from_millis(11))), 3);
         assert_eq!(epochs(Some(Duration::MAX)), epochs(None), "no overflow");
+    }
+
+    #[test]
+    fn memories_and_tables_share_one_limit() {
+        let mut limiter = Limiter::new(1000);
+        assert!(limiter.memory_growing(0, 600, None).unwrap());
+        assert!(!limiter.memory_growing(0, 600, None).unwrap(), "another memory");
+        assert_eq!(limiter.denied, Some(1200));
+        assert!(limiter.memory_growing(600, 900, None).unwrap());
+        assert!(!limiter.table_growing(0, 100 / ELEMENT_BYTES + 1, None).unwrap());
+        assert!(limiter.table_growing(0, 100 / ELEMENT_BYTES, None).unwrap());
+        assert!(!limiter.memory_growing(0, usize::MAX, None).unwrap(), "no overflow");
+    }
+
+    #[test]
+    fn what_was_granted_and_could_not_be_provided_is_given_back() {
+        let mut limiter = Limiter::new(1000);
+        for _ in 0..10 {
+            assert!(limiter.memory_growing(0, 1000, None).unwrap());
+            limiter.memory_grow_failed(wasmtime::Error::msg("no memory")).unwrap();
+            assert!(limiter.table_growing(0, 1000 / ELEMENT_BYTES, None).unwrap());
+            limiter.table_grow_failed(wasmtime::Error::msg("no memory")).unwrap();
+        }
+        assert_eq!((limiter.bytes, limiter.elements), (0, 0));
+    }
+
+    #[test]
+    fn elements_are_bounded_whatever_the_memory() {
+        let mut limiter = Limiter::new(usize::MAX);
+        assert!(limiter.table_growing(0, MAX_TABLE_ELEMENTS, None).unwrap());
+        assert!(!limiter.table_growing(0, 1, None).unwrap(), "another table");
     }
 }

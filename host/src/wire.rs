@@ -4,12 +4,8 @@
 //! and the value, each followed by a NUL. All numbers are 32 bits, little endian. The NULs are in addition to the
 //! lengths, which is why a value may hold a NUL itself.
 
+use crate::caps::{MAX_MAP_BYTES, MAX_MAP_PAIRS};
 use crate::headers::Headers;
-
-/// The most pairs and bytes that a guest may hand over in one map, four times what Envoy's host takes. Without any
-/// limit a guest could make the host allocate what its own memory limit denies it.
-const MAX_PAIRS: usize = 4096;
-const MAX_BYTES: usize = 4 << 20;
 
 /// Builds the bytes of a map while its pairs are visited, so that no copy of the map is needed first.
 #[derive(Default)]
@@ -50,11 +46,11 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<Headers> {
     if bytes.is_empty() {
         return Some(Headers::new());
     }
-    if bytes.len() > MAX_BYTES {
+    if bytes.len() > MAX_MAP_BYTES {
         return None;
     }
     let count = number(bytes, 0)?;
-    if count > MAX_PAIRS {
+    if count > MAX_MAP_PAIRS {
         return None;
     }
     let mut headers = Headers::new();

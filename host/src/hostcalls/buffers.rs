@@ -2,9 +2,10 @@
 
 use wasmtime::Linker;
 
-use super::guest::{give, slice, split};
+use super::guest::{Range, capped, give, split};
 use super::{Caller, ENV, Fault, answer};
 use crate::abi::{BufferType, Status};
+use crate::caps::MAX_BODY_BYTES;
 use crate::vm::State;
 
 pub(super) fn define(linker: &mut Linker<State>) -> wasmtime::Result<()> {
@@ -19,7 +20,7 @@ pub(super) fn define(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         ENV,
         "proxy_set_buffer_bytes",
         |mut caller: Caller<'_>, buffer: u32, start: u32, length: u32, data: u32, size: u32| {
-            answer(set(&mut caller, buffer, start, length, data, size))
+            answer(set(&mut caller, buffer, start, length, (data, size)))
         },
     )?;
     Ok(())
@@ -54,17 +55,10 @@ fn get(
     give(caller, &bytes, data_at, size_at)
 }
 
-fn set(
-    caller: &mut Caller<'_>,
-    buffer: u32,
-    start: u32,
-    length: u32,
-    data: u32,
-    size: u32,
-) -> Result<(), Fault> {
+fn set(caller: &mut Caller<'_>, buffer: u32, start: u32, length: u32, data: Range) -> Result<(), Fault> {
     let (memory, state) = split(caller)?;
     let buffer = BufferType::from_u32(buffer).ok_or(Status::BadArgument)?;
-    let data = slice(memory, data, size)?;
+    let data = capped(memory, data, MAX_BODY_BYTES)?;
     // Configurations and answers are the proxy's: a guest may only read them.
     let BufferType::Body(direction) = buffer else { return Err(Status::BadArgument.into()) };
     let stream = state.stream_mut().ok_or(Status::NotFound)?;

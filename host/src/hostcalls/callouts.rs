@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use wasmtime::Linker;
 
-use super::guest::{expect_writable, slice, split, write};
+use super::guest::{Range, capped, expect_writable, split, write};
 use super::{Caller, ENV, Fault, answer};
 use crate::abi::Status;
+use crate::caps::{MAX_BODY_BYTES, MAX_MAP_BYTES, MAX_NAME_BYTES};
 use crate::proxy::HttpCall;
 use crate::vm::State;
 use crate::wire;
@@ -42,11 +43,21 @@ pub(super) fn define(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 }
 
 /// A call belongs to the root context even if a stream's context makes it: it outlives the stream.
-fn call(caller: &mut Caller<'_>, ranges: [(u32, u32); 4], timeout: i32, token_at: u32) -> Result<(), Fault> {
+fn call(caller: &mut Caller<'_>, ranges: [Range; 4], timeout: i32, token_at: u32) -> Result<(), Fault> {
     let (memory, state) = split(caller)?;
     expect_writable(memory, token_at, 4)?;
-    let [upstream, headers, body, trailers] = ranges.map(|(at, size)| slice(memory, at, size));
-    let (upstream, headers, body, trailers) = (upstream?, headers?, body?, trailers?);
+    let [upstream, headers, body, trailers] = ranges;
+    let upstream = capped(memory, upstream, MAX_NAME_BYTES)?;
+    let headers = capped(memory, headers, MAX_MAP_BYTES)?;
+    let body = capped(memory, body, MAX_BODY_BYTES)?;
+    let trailers = capped(memory, trailers, MAX_MAP_BYTES)?;
+    let bytes = upstream.len() + headers.len() + body.len() + trailers.len();
+    state.calls.expect_room(bytes)?;
+    let root = state.root_id();
+    if !state.contexts.roots.contains_key(&root.context) {
+        // Its root context has ended, and nobody would hear the answer.
+        return Err(Status::InternalFailure.into());
+    }
     let call = HttpCall {
         upstream: upstream.to_vec(),
         headers: wire::decode(headers).ok_or(Status::BadArgument)?,
@@ -57,6 +68,7 @@ fn call(caller: &mut Caller<'_>, ranges: [(u32, u32); 4], timeout: i32, token_at
     if !REQUIRED.iter().all(|name| call.headers.contains(name)) {
         return Err(Status::BadArgument.into());
     }
-    let token = state.proxy.dispatch(state.root_id(), call)?;
+    let token = state.proxy.dispatch(root, call)?;
+    state.calls.open(token, root.context, bytes);
     Ok(write(memory, token_at, &token.to_le_bytes())?)
 }

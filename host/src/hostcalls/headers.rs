@@ -2,9 +2,10 @@
 
 use wasmtime::Linker;
 
-use super::guest::{give, slice, split};
+use super::guest::{Range, capped, give, split};
 use super::{Caller, ENV, Fault, answer};
 use crate::abi::{MapType, Status, StreamMap};
+use crate::caps::{MAX_MAP_BYTES, MAX_NAME_BYTES, MAX_VALUE_BYTES};
 use crate::headers::Headers;
 use crate::stream::HttpStream;
 use crate::vm::State;
@@ -22,9 +23,7 @@ pub(super) fn define(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         ENV,
         "proxy_set_header_map_pairs",
         |mut caller: Caller<'_>, map: u32, data: u32, size: u32| {
-            answer(change(&mut caller, map, (data, size), (0, 0), |stream, map, pairs, _| {
-                stream.set_headers(map, wire::decode(pairs).ok_or(Status::BadArgument)?)
-            }))
+            answer(set_pairs(&mut caller, map, (data, size)))
         },
     )?;
     linker.func_wrap(
@@ -94,13 +93,13 @@ fn get_pairs(caller: &mut Caller<'_>, map: u32, data_at: u32, size_at: u32) -> R
 fn get_value(
     caller: &mut Caller<'_>,
     map: u32,
-    (name, name_size): (u32, u32),
+    name: Range,
     data_at: u32,
     size_at: u32,
 ) -> Result<(), Fault> {
     let (memory, state) = split(caller)?;
     let map = MapType::from_u32(map).ok_or(Status::BadArgument)?;
-    let name = slice(memory, name, name_size)?;
+    let name = capped(memory, name, MAX_NAME_BYTES)?;
     let value = match map {
         MapType::Stream(map) => state.stream().ok_or(Status::BadArgument)?.header(map, name)?.into_owned(),
         callout => {
@@ -111,20 +110,37 @@ fn get_value(
     give(caller, &value, data_at, size_at)
 }
 
-/// Changes a header map of the stream; no other can be changed.
+/// Replaces all headers of a map.
+fn set_pairs(caller: &mut Caller<'_>, map: u32, pairs: Range) -> Result<(), Fault> {
+    let (memory, state) = split(caller)?;
+    let map = MapType::from_u32(map).ok_or(Status::BadArgument)?;
+    let pairs = capped(memory, pairs, MAX_MAP_BYTES)?;
+    let (stream, map) = changeable(state, map)?;
+    Ok(stream.set_headers(map, wire::decode(pairs).ok_or(Status::BadArgument)?)?)
+}
+
+/// Changes one header.
 fn change(
     caller: &mut Caller<'_>,
     map: u32,
-    (name, name_size): (u32, u32),
-    (value, value_size): (u32, u32),
+    name: Range,
+    value: Range,
     change: impl FnOnce(&mut dyn HttpStream, StreamMap, &[u8], &[u8]) -> Result<(), Status>,
 ) -> Result<(), Fault> {
     let (memory, state) = split(caller)?;
     let map = MapType::from_u32(map).ok_or(Status::BadArgument)?;
-    let (name, value) = (slice(memory, name, name_size)?, slice(memory, value, value_size)?);
-    let MapType::Stream(map) = map else { return Err(Status::BadArgument.into()) };
-    let stream = state.stream_mut().ok_or(Status::BadArgument)?;
+    let (name, value) = (capped(memory, name, MAX_NAME_BYTES)?, capped(memory, value, MAX_VALUE_BYTES)?);
+    let (stream, map) = changeable(state, map)?;
     Ok(change(stream, map, name, value)?)
+}
+
+/// The stream and its map; no other map can be changed.
+fn changeable(
+    state: &mut State,
+    map: MapType,
+) -> Result<(&mut (dyn HttpStream + 'static), StreamMap), Status> {
+    let MapType::Stream(map) = map else { return Err(Status::BadArgument) };
+    Ok((state.stream_mut().ok_or(Status::BadArgument)?, map))
 }
 
 fn callout_headers(state: &State, map: MapType) -> Option<&Headers> {

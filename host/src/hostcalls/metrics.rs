@@ -2,9 +2,10 @@
 
 use wasmtime::Linker;
 
-use super::guest::{expect_writable, slice, split, write};
+use super::guest::{Range, capped, expect_writable, split, write};
 use super::{Caller, ENV, Fault, answer};
 use crate::abi::{MetricKind, Status};
+use crate::caps::MAX_NAME_BYTES;
 use crate::vm::State;
 
 pub(super) fn define(linker: &mut Linker<State>) -> wasmtime::Result<()> {
@@ -27,16 +28,11 @@ pub(super) fn define(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-fn define_metric(
-    caller: &mut Caller<'_>,
-    kind: u32,
-    (name, size): (u32, u32),
-    metric_at: u32,
-) -> Result<(), Fault> {
+fn define_metric(caller: &mut Caller<'_>, kind: u32, name: Range, metric_at: u32) -> Result<(), Fault> {
     let (memory, state) = split(caller)?;
     expect_writable(memory, metric_at, 4)?;
     let kind = MetricKind::from_u32(kind).ok_or(Status::BadArgument)?;
-    let metric = state.proxy.define_metric(kind, slice(memory, name, size)?)?;
+    let metric = state.proxy.define_metric(kind, capped(memory, name, MAX_NAME_BYTES)?)?;
     Ok(write(memory, metric_at, &metric.to_le_bytes())?)
 }
 

@@ -4,14 +4,18 @@ use std::time::Duration;
 
 use wasmtime::Linker;
 
-use super::guest::{slice, split, write};
+use super::guest::{Range, cut, split, write};
 use super::{Caller, ENV, Fault, answer};
 use crate::abi::{LogLevel, Status};
+use crate::caps::MAX_LOG_BYTES;
 use crate::vm::{Root, State};
+
+/// How many bytes of a guest's last words are part of its error: errors are copied.
+const MAX_LAST_WORDS: usize = 4 << 10;
 
 pub(super) fn define(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(ENV, "proxy_log", |mut caller: Caller<'_>, level: u32, data: u32, size: u32| {
-        answer(log(&mut caller, level, data, size))
+        answer(log(&mut caller, level, (data, size)))
     })?;
     linker.func_wrap(ENV, "proxy_get_log_level", |mut caller: Caller<'_>, level_at: u32| {
         answer(get_log_level(&mut caller, level_at))
@@ -32,15 +36,16 @@ pub(super) fn define(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-fn log(caller: &mut Caller<'_>, level: u32, data: u32, size: u32) -> Result<(), Fault> {
+fn log(caller: &mut Caller<'_>, level: u32, message: Range) -> Result<(), Fault> {
     let (memory, state) = split(caller)?;
     let level = LogLevel::from_u32(level).ok_or(Status::BadArgument)?;
-    let message = slice(memory, data, size)?;
+    let message = cut(memory, message, MAX_LOG_BYTES)?;
     if level >= state.proxy.level() {
         state.proxy.log(state.vm, level, message);
     }
     if level == LogLevel::Critical {
-        state.last_words = Some(String::from_utf8_lossy(message).into_owned());
+        let words = message.get(..MAX_LAST_WORDS).unwrap_or(message);
+        state.last_words = Some(String::from_utf8_lossy(words).into_owned());
     }
     Ok(())
 }
@@ -59,7 +64,7 @@ fn get_current_time(caller: &mut Caller<'_>, time_at: u32) -> Result<(), Fault> 
 /// Ends a root context that had answered `proxy_on_done` with false; any other has nothing to end, as in Envoy.
 fn done(state: &mut State) -> Status {
     let root = state.root();
-    if state.roots.get(&root) != Some(&Root::Draining) {
+    if state.contexts.roots.get(&root) != Some(&Root::Draining) {
         return Status::NotFound;
     }
     if !state.finished.contains(&root) {

@@ -2,9 +2,10 @@
 
 use wasmtime::Linker;
 
-use super::guest::{expect_writable, give, slice, split};
+use super::guest::{Range, capped, expect_givable, give, split};
 use super::{Caller, ENV, Fault, answer};
 use crate::abi::Status;
+use crate::caps::{MAX_NAME_BYTES, MAX_VALUE_BYTES};
 use crate::vm::State;
 use crate::wire;
 
@@ -39,9 +40,9 @@ pub(super) fn define(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-fn get(caller: &mut Caller<'_>, (path, size): (u32, u32), data_at: u32, size_at: u32) -> Result<(), Fault> {
+fn get(caller: &mut Caller<'_>, path: Range, data_at: u32, size_at: u32) -> Result<(), Fault> {
     let (memory, state) = split(caller)?;
-    let path = wire::path(slice(memory, path, size)?);
+    let path = wire::path(capped(memory, path, MAX_NAME_BYTES)?);
     let value = match state.stream() {
         Some(stream) => stream.property(&path)?,
         None => state.proxy.property(&path)?,
@@ -49,13 +50,10 @@ fn get(caller: &mut Caller<'_>, (path, size): (u32, u32), data_at: u32, size_at:
     give(caller, &value, data_at, size_at)
 }
 
-fn set(
-    caller: &mut Caller<'_>,
-    (path, size): (u32, u32),
-    (value, value_size): (u32, u32),
-) -> Result<(), Fault> {
+fn set(caller: &mut Caller<'_>, path: Range, value: Range) -> Result<(), Fault> {
     let (memory, state) = split(caller)?;
-    let (path, value) = (wire::path(slice(memory, path, size)?), slice(memory, value, value_size)?);
+    let path = wire::path(capped(memory, path, MAX_NAME_BYTES)?);
+    let value = capped(memory, value, MAX_VALUE_BYTES)?;
     // What is set lives with the stream: in a root context there is nothing to set it on.
     let stream = state.stream_mut().ok_or(Status::NotFound)?;
     Ok(stream.set_property(&path, value)?)
@@ -63,19 +61,19 @@ fn set(
 
 fn call(
     caller: &mut Caller<'_>,
-    (name, name_size): (u32, u32),
-    (arguments, size): (u32, u32),
+    name: Range,
+    arguments: Range,
     data_at: u32,
     size_at: u32,
 ) -> Result<(), Fault> {
-    let (memory, state) = split(caller)?;
-    let (name, arguments) = (slice(memory, name, name_size)?, slice(memory, arguments, size)?);
     // A null address says that the guest does not want the result.
     let wanted = data_at != 0 && size_at != 0;
     if wanted {
-        expect_writable(memory, data_at, 4)?;
-        expect_writable(memory, size_at, 4)?;
+        expect_givable(caller, data_at, size_at)?;
     }
+    let (memory, state) = split(caller)?;
+    let name = capped(memory, name, MAX_NAME_BYTES)?;
+    let arguments = capped(memory, arguments, MAX_VALUE_BYTES)?;
     let result = match state.stream_mut() {
         Some(stream) => stream.call_foreign_function(name, arguments)?,
         None => state.proxy.call_foreign_function(name, arguments)?,

@@ -2,8 +2,9 @@
 
 use wasmtime::Linker;
 
-use super::guest::{expect_writable, give, slice, split, write};
+use super::guest::{Range, capped, expect_givable, expect_writable, give, split, write};
 use super::{Caller, ENV, Fault, answer};
+use crate::caps::{MAX_BODY_BYTES, MAX_NAME_BYTES, MAX_VALUE_BYTES};
 use crate::vm::State;
 
 pub(super) fn define(linker: &mut Linker<State>) -> wasmtime::Result<()> {
@@ -54,56 +55,45 @@ pub(super) fn define(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 
 fn get_data(
     caller: &mut Caller<'_>,
-    (key, size): (u32, u32),
+    key: Range,
     data_at: u32,
     size_at: u32,
     cas_at: u32,
 ) -> Result<(), Fault> {
     let (memory, state) = split(caller)?;
-    let (value, cas) = state.proxy.get_shared_data(slice(memory, key, size)?)?;
+    let (value, cas) = state.proxy.get_shared_data(capped(memory, key, MAX_NAME_BYTES)?)?;
     write(memory, cas_at, &cas.to_le_bytes())?;
     give(caller, &value, data_at, size_at)
 }
 
-fn set_data(
-    caller: &mut Caller<'_>,
-    (key, size): (u32, u32),
-    (value, value_size): (u32, u32),
-    cas: u32,
-) -> Result<(), Fault> {
+fn set_data(caller: &mut Caller<'_>, key: Range, value: Range, cas: u32) -> Result<(), Fault> {
     let (memory, state) = split(caller)?;
-    let (key, value) = (slice(memory, key, size)?, slice(memory, value, value_size)?);
+    let (key, value) = (capped(memory, key, MAX_NAME_BYTES)?, capped(memory, value, MAX_BODY_BYTES)?);
     Ok(state.proxy.set_shared_data(key, value, cas)?)
 }
 
-fn register(caller: &mut Caller<'_>, (name, size): (u32, u32), queue_at: u32) -> Result<(), Fault> {
+fn register(caller: &mut Caller<'_>, name: Range, queue_at: u32) -> Result<(), Fault> {
     let (memory, state) = split(caller)?;
     expect_writable(memory, queue_at, 4)?;
-    let queue = state.proxy.register_queue(state.root_id(), slice(memory, name, size)?)?;
+    let queue = state.proxy.register_queue(state.root_id(), capped(memory, name, MAX_NAME_BYTES)?)?;
     Ok(write(memory, queue_at, &queue.to_le_bytes())?)
 }
 
-fn resolve(
-    caller: &mut Caller<'_>,
-    (vm, vm_size): (u32, u32),
-    (name, size): (u32, u32),
-    queue_at: u32,
-) -> Result<(), Fault> {
+fn resolve(caller: &mut Caller<'_>, vm: Range, name: Range, queue_at: u32) -> Result<(), Fault> {
     let (memory, state) = split(caller)?;
-    let queue = state.proxy.resolve_queue(slice(memory, vm, vm_size)?, slice(memory, name, size)?)?;
+    let (vm, name) = (capped(memory, vm, MAX_NAME_BYTES)?, capped(memory, name, MAX_NAME_BYTES)?);
+    let queue = state.proxy.resolve_queue(vm, name)?;
     Ok(write(memory, queue_at, &queue.to_le_bytes())?)
 }
 
-fn enqueue(caller: &mut Caller<'_>, queue: u32, (value, size): (u32, u32)) -> Result<(), Fault> {
+fn enqueue(caller: &mut Caller<'_>, queue: u32, value: Range) -> Result<(), Fault> {
     let (memory, state) = split(caller)?;
-    Ok(state.proxy.enqueue(queue, slice(memory, value, size)?)?)
+    Ok(state.proxy.enqueue(queue, capped(memory, value, MAX_VALUE_BYTES)?)?)
 }
 
 fn dequeue(caller: &mut Caller<'_>, queue: u32, data_at: u32, size_at: u32) -> Result<(), Fault> {
-    let (memory, state) = split(caller)?;
     // Before the value is taken: what cannot be handed over must not be lost.
-    expect_writable(memory, data_at, 4)?;
-    expect_writable(memory, size_at, 4)?;
-    let value = state.proxy.dequeue(queue)?;
+    expect_givable(caller, data_at, size_at)?;
+    let value = caller.data().proxy.dequeue(queue)?;
     give(caller, &value, data_at, size_at)
 }

@@ -5,9 +5,10 @@
 
 use wasmtime::Linker;
 
-use super::guest::{slice, split};
+use super::guest::{Range, capped, split};
 use super::{Caller, ENV, Fault, answer};
 use crate::abi::{Direction, Status};
+use crate::caps::{MAX_BODY_BYTES, MAX_MAP_BYTES, MAX_VALUE_BYTES};
 use crate::stream::LocalResponse;
 use crate::vm::State;
 use crate::wire;
@@ -55,19 +56,17 @@ fn close(state: &mut State, stream: u32) -> Result<(), Fault> {
     Ok(())
 }
 
-fn respond(
-    caller: &mut Caller<'_>,
-    status: u32,
-    ranges: [(u32, u32); 3],
-    grpc_status: i32,
-) -> Result<(), Fault> {
+fn respond(caller: &mut Caller<'_>, status: u32, ranges: [Range; 3], grpc_status: i32) -> Result<(), Fault> {
     let (memory, state) = split(caller)?;
-    let [details, body, headers] = ranges.map(|(at, size)| slice(memory, at, size));
+    let [details, body, headers] = ranges;
+    let details = capped(memory, details, MAX_VALUE_BYTES)?;
+    let body = capped(memory, body, MAX_BODY_BYTES)?;
+    let headers = capped(memory, headers, MAX_MAP_BYTES)?;
     let response = LocalResponse {
         status,
-        headers: wire::decode(headers?).ok_or(Status::BadArgument)?,
-        body: body?.to_vec(),
-        details: details?.to_vec(),
+        headers: wire::decode(headers).ok_or(Status::BadArgument)?,
+        body: body.to_vec(),
+        details: details.to_vec(),
         // SDKs pass -1 for none.
         grpc_status: u32::try_from(grpc_status).ok(),
     };

@@ -5,9 +5,10 @@
 use wasmtime::Linker;
 
 use super::Caller;
-use super::guest::{read_u32, slice, split, write};
+use super::guest::{cut, expect_writable, read_u32, split, write};
 use super::process::nanoseconds;
 use crate::abi::LogLevel;
+use crate::caps::{MAX_WASI_BYTES, MAX_WASI_VECTORS};
 use crate::vm::State;
 
 const WASI: &str = "wasi_snapshot_preview1";
@@ -17,10 +18,6 @@ const BADF: u32 = 8;
 const FAULT: u32 = 21;
 const INVAL: u32 = 28;
 const NOTSUP: u32 = 58;
-
-/// The most that one call writes or fills, in bytes: a guest could name the same memory a million times over. A
-/// short write is allowed, and the guest writes the rest.
-const MAX_BYTES: usize = 64 << 10;
 
 pub(super) fn define(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
@@ -61,7 +58,8 @@ fn number(outcome: Result<(), u32>) -> u32 {
     outcome.err().unwrap_or(SUCCESS)
 }
 
-/// What is printed is logged: standard output as Info, standard error as Error, without the newline at the end.
+/// What is printed is logged: standard output as Info, standard error as Error, without the newline at the end. What
+/// is too long is written in part, and the guest writes the rest.
 fn fd_write(
     caller: &mut Caller<'_>,
     descriptor: u32,
@@ -75,17 +73,16 @@ fn fd_write(
         _ => return Err(BADF),
     };
     let (memory, state) = split(caller).map_err(|_| FAULT)?;
+    if count > MAX_WASI_VECTORS {
+        return Err(INVAL);
+    }
     let mut text = Vec::new();
     for vector in 0..count {
         let at = vector.checked_mul(8).and_then(|offset| offset.checked_add(vectors)).ok_or(FAULT)?;
         let data = read_u32(memory, at).map_err(|_| FAULT)?;
         let size = at.checked_add(4).and_then(|at| read_u32(memory, at).ok()).ok_or(FAULT)?;
-        let part = slice(memory, data, size).map_err(|_| FAULT)?;
-        let room = MAX_BYTES - text.len();
-        text.extend_from_slice(part.get(..room).unwrap_or(part));
-        if text.len() == MAX_BYTES {
-            break;
-        }
+        let room = MAX_WASI_BYTES.saturating_sub(text.len());
+        text.extend_from_slice(cut(memory, (data, size), room).map_err(|_| FAULT)?);
     }
     let written = u32::try_from(text.len()).map_err(|_| INVAL)?;
     write(memory, written_at, &written.to_le_bytes()).map_err(|_| FAULT)?;
@@ -97,7 +94,9 @@ fn fd_write(
 }
 
 fn random_get(caller: &mut Caller<'_>, data: u32, size: u32) -> Result<(), u32> {
-    let length = usize::try_from(size).ok().filter(|size| *size <= MAX_BYTES).ok_or(INVAL)?;
+    let length = usize::try_from(size).ok().filter(|size| *size <= MAX_WASI_BYTES).ok_or(INVAL)?;
+    let (memory, _) = split(caller).map_err(|_| FAULT)?;
+    expect_writable(memory, data, size).map_err(|_| FAULT)?;
     let mut bytes = vec![0; length];
     caller.data().proxy.fill_random(&mut bytes);
     write_all(caller, &[(data, &bytes)])

@@ -39,6 +39,18 @@ impl CalloutBook {
         deadlines.filter(|(deadline, _)| *deadline <= until).min()
     }
 
+    /// The next token of a VM: not 0, and none that waits for its answer.
+    fn new_token(&mut self, vm: u32) -> u32 {
+        let last = self.tokens.entry(vm).or_default();
+        loop {
+            *last = last.wrapping_add(1);
+            let taken = |callout: &Pending| callout.root.vm == vm && callout.token == *last;
+            if *last != 0 && !self.pending.iter().any(taken) {
+                return *last;
+            }
+        }
+    }
+
     pub(super) fn take(&mut self, number: u64) -> Option<Pending> {
         let at = self.pending.iter().position(|callout| callout.number == number)?;
         Some(self.pending.remove(at))
@@ -54,11 +66,7 @@ impl Callouts for World {
         if book.without_endpoints.contains(&call.upstream) {
             return Err(Status::InternalFailure);
         }
-        let token = {
-            let last = book.tokens.entry(root.vm).or_default();
-            *last += 1;
-            *last
-        };
+        let token = book.new_token(root.vm);
         book.made += 1;
         let number = book.made;
         let deadline = (!call.timeout.is_zero()).then(|| self.now.get() + call.timeout);
@@ -128,7 +136,10 @@ impl Callout {
 
     /// Sees to it that the callout is never answered, not even by its timeout, as Envoy's canary VM has it.
     pub fn forget(&self) {
-        self.proxy.world().callouts.borrow_mut().take(self.pending.number);
+        let Pending { number, root, token, .. } = self.pending;
+        if self.proxy.world().callouts.borrow_mut().take(number).is_some() {
+            self.proxy.forget_call(root.vm, token);
+        }
     }
 }
 
@@ -147,5 +158,33 @@ impl CalloutFailure {
 impl fmt::Debug for Callout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Callout").field("root", &self.pending.root).field("call", &self.pending.call).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{CalloutBook, Pending};
+    use crate::headers::Headers;
+    use crate::proxy::{HttpCall, RootId};
+
+    #[test]
+    fn tokens_go_round_past_zero_and_past_those_that_wait() {
+        let mut book = CalloutBook::default();
+        assert_eq!([book.new_token(7), book.new_token(7), book.new_token(8)], [1, 2, 1]);
+        let call = HttpCall {
+            upstream: Vec::new(),
+            headers: Headers::new(),
+            body: Vec::new(),
+            trailers: Headers::new(),
+            timeout: Duration::ZERO,
+        };
+        let root = RootId { vm: 7, context: 1 };
+        book.pending.push(Pending { number: 1, root, token: 1, call, deadline: None });
+        book.tokens.insert(7, u32::MAX - 1);
+        book.tokens.insert(8, u32::MAX);
+        assert_eq!([book.new_token(7), book.new_token(7)], [u32::MAX, 2]);
+        assert_eq!(book.new_token(8), 1, "another VM's token is no hindrance");
     }
 }

@@ -3,6 +3,7 @@
 use super::VM_ID;
 use super::world::World;
 use crate::abi::Status;
+use crate::caps::MAX_KEPT_BYTES;
 use crate::proxy::Environment;
 
 /// A foreign function that a guest called, known or not.
@@ -16,15 +17,27 @@ pub struct ForeignCall {
     pub in_stream: bool,
 }
 
+/// All that were called, and their bytes.
+#[derive(Default)]
+pub(super) struct ForeignCalls {
+    pub(super) calls: Vec<ForeignCall>,
+    bytes: usize,
+}
+
 impl World {
     /// Notes the call and gives the answer that the test has set for the function.
     pub(super) fn call(&self, name: &[u8], arguments: &[u8], in_stream: bool) -> Result<Vec<u8>, Status> {
+        let mut calls = self.foreign_calls.borrow_mut();
+        calls.bytes += name.len() + arguments.len() + size_of::<ForeignCall>();
+        if calls.bytes > MAX_KEPT_BYTES {
+            return Err(Status::InternalFailure);
+        }
         let call = ForeignCall {
             name: String::from_utf8_lossy(name).into_owned(),
             arguments: arguments.to_vec(),
             in_stream,
         };
-        self.foreign_calls.borrow_mut().push(call);
+        calls.calls.push(call);
         self.foreign_functions.borrow().get(name).cloned().ok_or(Status::NotFound)
     }
 }

@@ -92,6 +92,11 @@ impl Exchange {
         Ok(exchange)
     }
 
+    /// The number of its context.
+    pub fn context(&self) -> u32 {
+        self.open.context
+    }
+
     /// Where it stands.
     pub fn progress(&self) -> Progress {
         let stream = self.open.stream.borrow();

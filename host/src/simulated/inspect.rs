@@ -46,17 +46,17 @@ impl SimulatedProxy {
 
     /// All that was logged so far.
     pub fn logs(&self) -> Vec<LogLine> {
-        self.world().logs.borrow().clone()
+        self.world().logs.borrow().lines.clone()
     }
 
     /// Whether a line of this level or above contains `text`.
     pub fn logged(&self, level: LogLevel, text: &str) -> bool {
-        self.world().logs.borrow().iter().any(|line| line.level >= level && line.message.contains(text))
+        self.world().logs.borrow().lines.iter().any(|line| line.level >= level && line.message.contains(text))
     }
 
     /// Forgets what was logged so far.
     pub fn clear_logs(&self) {
-        self.world().logs.borrow_mut().clear();
+        self.world().logs.take();
     }
 
     /// Drops lines below this level. Without, everything is kept.
@@ -81,7 +81,7 @@ impl SimulatedProxy {
 
     /// All foreign functions that were called, in order.
     pub fn foreign_calls(&self) -> Vec<ForeignCall> {
-        self.world().foreign_calls.borrow().clone()
+        self.world().foreign_calls.borrow().calls.clone()
     }
 
     /// Seeds what guests get for random bytes.

@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 
 use super::world::World;
 use crate::abi::{MetricKind, Status};
+use crate::caps::{MAX_KEPT_BYTES, MAX_METRICS};
 use crate::proxy::Metrics;
 
 /// All metrics. A metric's number is its place, counted from 1.
 #[derive(Default)]
 pub(super) struct MetricBook {
     metrics: Vec<Metric>,
+    index: BTreeMap<MetricKind, BTreeMap<Vec<u8>, usize>>,
+    /// How many observations are kept, of all histograms.
+    observations: usize,
 }
 
 struct Metric {
@@ -26,7 +30,7 @@ impl MetricBook {
     }
 
     fn find(&self, kind: MetricKind, name: &[u8]) -> Option<usize> {
-        self.metrics.iter().position(|metric| metric.kind == kind && metric.name == name)
+        self.index.get(&kind)?.get(name).copied()
     }
 
     pub(super) fn value(&self, kind: MetricKind, name: &str) -> Option<u64> {
@@ -50,9 +54,12 @@ impl Metrics for World {
         let mut book = self.metrics.borrow_mut();
         let index = match book.find(kind, name) {
             Some(index) => index,
+            None if book.metrics.len() >= MAX_METRICS => return Err(Status::InternalFailure),
             None => {
+                let index = book.metrics.len();
                 book.metrics.push(Metric { kind, name: name.to_vec(), value: 0, observations: Vec::new() });
-                book.metrics.len() - 1
+                book.index.entry(kind).or_default().insert(name.to_vec(), index);
+                index
             }
         };
         u32::try_from(index + 1).map_err(|_| Status::InternalFailure)
@@ -71,11 +78,17 @@ impl Metrics for World {
 
     fn record_metric(&self, metric: u32, value: u64) -> Result<(), Status> {
         let mut book = self.metrics.borrow_mut();
+        let full = book.observations >= MAX_KEPT_BYTES / size_of::<u64>();
         let metric = book.get(metric)?;
         match metric.kind {
             MetricKind::Counter => metric.value = metric.value.wrapping_add(value),
             MetricKind::Gauge => metric.value = value,
-            MetricKind::Histogram => metric.observations.push(value),
+            // A proxy counts observations and does not keep them: to the guest there is always room.
+            MetricKind::Histogram if full => {}
+            MetricKind::Histogram => {
+                metric.observations.push(value);
+                book.observations += 1;
+            }
         }
         Ok(())
     }
@@ -84,5 +97,24 @@ impl Metrics for World {
         let mut book = self.metrics.borrow_mut();
         let metric = book.get(metric)?;
         if metric.kind == MetricKind::Histogram { Err(Status::BadArgument) } else { Ok(metric.value) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::World;
+    use crate::abi::MetricKind;
+    use crate::caps::MAX_KEPT_BYTES;
+    use crate::proxy::Metrics;
+
+    #[test]
+    fn observations_are_kept_to_a_bound_and_never_refused() {
+        let world = World::new();
+        let metric = world.define_metric(MetricKind::Histogram, b"h").unwrap();
+        world.metrics.borrow_mut().observations = MAX_KEPT_BYTES / size_of::<u64>() - 1;
+        for value in 1..=3 {
+            assert_eq!(world.record_metric(metric, value), Ok(()));
+        }
+        assert_eq!(world.metrics.borrow().observations("h"), Some(vec![1]));
     }
 }

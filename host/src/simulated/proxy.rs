@@ -67,8 +67,7 @@ impl SimulatedProxy {
     /// # Errors
     /// As [`Vm::start`].
     pub fn start_vm(&self, configuration: impl AsRef<[u8]>) -> Result<SimulatedVm, Error> {
-        let id = self.0.last_vm.get() + 1;
-        self.0.last_vm.set(id);
+        let id = self.new_vm();
         let proxy: Rc<dyn Proxy> = Rc::<World>::clone(&self.0.world);
         let configuration = configuration.as_ref().to_vec();
         let options = VmOptions { id, configuration, limits: self.0.limits.get() };
@@ -187,6 +186,25 @@ impl SimulatedProxy {
         }
     }
 
+    /// The next number that no living VM has, and not 0.
+    fn new_vm(&self) -> u32 {
+        loop {
+            let id = self.0.last_vm.get().wrapping_add(1);
+            self.0.last_vm.set(id);
+            if id != 0 && !self.0.vms.borrow().contains_key(&id) {
+                return id;
+            }
+        }
+    }
+
+    /// Tells a VM that one of its callouts is never answered, unless it has been stopped.
+    pub(super) fn forget_call(&self, vm: u32, token: u32) {
+        let vm = self.0.vms.borrow().get(&vm).map(|slot| Rc::clone(&slot.vm));
+        if let Some(vm) = vm {
+            vm.borrow_mut().forget_http_call(token);
+        }
+    }
+
     pub(super) fn open_exchanges(&self) -> Vec<Open> {
         self.0.open.borrow().clone()
     }
@@ -204,5 +222,48 @@ impl fmt::Debug for SimulatedProxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let vms: Vec<u32> = self.0.vms.borrow().keys().copied().collect();
         f.debug_struct("SimulatedProxy").field("vms", &vms).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SimulatedProxy;
+    use crate::engine::Module;
+    use crate::simulated::{Exchange, Progress, Request};
+
+    /// Holds every request.
+    const HOLDS: &str = r#"(module
+        (memory (export "memory") 1)
+        (func (export "proxy_abi_version_0_2_1"))
+        (func (export "malloc") (param i32) (result i32) (i32.const 0))
+        (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (i32.const 1)))"#;
+
+    #[test]
+    fn a_vm_that_has_had_four_billion_exchanges_gives_no_number_twice() {
+        let proxy = SimulatedProxy::new(&Module::new(HOLDS.as_bytes()).unwrap());
+        let vm = proxy.start_vm("").unwrap();
+        let root = vm.configure("").unwrap().root();
+        let request = |path: &str| vm.request(Request::get("a", path)).unwrap();
+        let first = request("/first");
+        assert_eq!((root, first.context()), (1, 2));
+
+        let renumbered = proxy.with_vm(vm.id(), |vm| {
+            vm.count_contexts_from(u32::MAX - 1);
+            Ok(())
+        });
+        assert_eq!(renumbered, Ok(()));
+        let later = ["/1", "/2", "/3"].map(request);
+        assert_eq!(
+            later.each_ref().map(Exchange::context),
+            [u32::MAX, 3, 4],
+            "not 0, and not those that live"
+        );
+        let plugin = vm.configure("another").unwrap();
+        assert_eq!(plugin.root(), 5, "root contexts are numbered with them");
+        assert_eq!(first.progress(), Progress::Paused);
+        assert_eq!(first.finish().unwrap().request_header(":path").as_deref(), Some("/first"));
+        for exchange in later {
+            exchange.finish().unwrap();
+        }
     }
 }

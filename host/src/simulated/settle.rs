@@ -6,12 +6,10 @@ use super::exchange::Open;
 use super::half::Step;
 use super::message::Response;
 use crate::abi::{Action, Direction};
+use crate::caps::MAX_WAKES;
 use crate::error::Error;
 use crate::proxy::RootId;
 use crate::vm::Vm;
-
-/// More wakes than this after one callback are a guest that feeds its own queue for ever.
-const MAX_WAKES: usize = 10_000;
 
 impl SimulatedProxy {
     /// Delivers a callout's answer.
@@ -45,6 +43,7 @@ impl SimulatedProxy {
 
     fn settle(&self) -> Result<(), Error> {
         let mut outcome = Ok(());
+        // More are a guest that feeds its own queue for ever.
         for _ in 0..MAX_WAKES {
             for exchange in self.open_exchanges() {
                 // In a dead VM nothing goes on, and that is no news.

@@ -11,6 +11,7 @@ use super::half::{Half, Stage, Step};
 use super::message::Request;
 use super::world::World;
 use crate::abi::{Direction, Status, StreamMap};
+use crate::caps::{MAX_BODY_BYTES, MAX_MAP_BYTES, MAX_MAP_PAIRS};
 use crate::headers::Headers;
 use crate::hostcalls::range;
 use crate::proxy::Environment;
@@ -134,6 +135,16 @@ impl Stream {
     }
 }
 
+/// Whether a map may hold one header more.
+fn expect_room(headers: &Headers, name: &[u8], value: &[u8]) -> Result<(), Status> {
+    let bytes = headers.bytes() + name.len() + value.len();
+    if headers.len() < MAX_MAP_PAIRS && bytes <= MAX_MAP_BYTES {
+        Ok(())
+    } else {
+        Err(Status::InternalFailure)
+    }
+}
+
 fn request_property(headers: &Headers, path: &[&[u8]]) -> Option<Vec<u8>> {
     let query_at = |path: &[u8]| path.iter().position(|byte| *byte == b'?');
     let path_and_query = headers.get(":path");
@@ -174,12 +185,18 @@ impl HttpStream for StreamHandle {
     }
 
     fn add_header(&mut self, map: StreamMap, name: &[u8], value: &[u8]) -> Result<(), Status> {
-        self.0.borrow_mut().changeable(map)?.add(name, value);
+        let mut stream = self.0.borrow_mut();
+        let headers = stream.changeable(map)?;
+        expect_room(headers, name, value)?;
+        headers.add(name, value);
         Ok(())
     }
 
     fn replace_header(&mut self, map: StreamMap, name: &[u8], value: &[u8]) -> Result<(), Status> {
-        self.0.borrow_mut().changeable(map)?.set(name, value);
+        let mut stream = self.0.borrow_mut();
+        let headers = stream.changeable(map)?;
+        expect_room(headers, name, value)?;
+        headers.set(name, value);
         Ok(())
     }
 
@@ -209,10 +226,14 @@ impl HttpStream for StreamHandle {
             return Err(Status::BadArgument);
         }
         let size = half.buffer.len();
+        let replaced = if start == 0 { length.min(size) } else { 0 };
+        if size - replaced + data.len() > MAX_BODY_BYTES {
+            return Err(Status::InternalFailure);
+        }
         if start >= size && start > 0 {
             half.buffer.extend_from_slice(data);
         } else if start == 0 {
-            half.buffer.splice(..length.min(size), data.iter().copied());
+            half.buffer.splice(..replaced, data.iter().copied());
         } else {
             return Err(Status::BadArgument);
         }
@@ -230,7 +251,13 @@ impl HttpStream for StreamHandle {
     }
 
     fn set_property(&mut self, path: &[&[u8]], value: &[u8]) -> Result<(), Status> {
-        self.0.borrow_mut().set.insert(key(path), value.to_vec());
+        let set = &mut self.0.borrow_mut().set;
+        let bytes = |(path, value): (&Vec<u8>, &Vec<u8>)| path.len() + value.len();
+        let path = key(path);
+        if set.len() >= MAX_MAP_PAIRS || set.iter().map(bytes).sum::<usize>() + value.len() > MAX_MAP_BYTES {
+            return Err(Status::InternalFailure);
+        }
+        set.insert(path, value.to_vec());
         Ok(())
     }
 

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use super::LogLine;
 use super::callouts::CalloutBook;
-use super::environment::ForeignCall;
+use super::environment::ForeignCalls;
 use super::metrics::MetricBook;
-use super::shared::{QueueBook, SharedValue};
+use super::shared::{QueueBook, SharedBook};
 use crate::abi::LogLevel;
+use crate::caps::MAX_KEPT_BYTES;
 use crate::proxy::{Clock, Log, Random, RootId, Timers};
 
 /// 2026-01-01T00:00:00Z: a moment like any other, and always the same.
@@ -22,6 +23,27 @@ pub(super) struct Timer {
     pub(super) due: Duration,
 }
 
+/// What guests have logged since the test last forgot it.
+#[derive(Default)]
+pub(super) struct LogBook {
+    pub(super) lines: Vec<LogLine>,
+    bytes: usize,
+}
+
+impl LogBook {
+    fn push(&mut self, mut line: LogLine) {
+        if self.bytes > MAX_KEPT_BYTES {
+            return;
+        }
+        self.bytes += line.message.len() + size_of::<LogLine>();
+        if self.bytes > MAX_KEPT_BYTES {
+            line.level = LogLevel::Critical;
+            line.message = format!("the log is full: lines beyond {MAX_KEPT_BYTES} bytes are not kept");
+        }
+        self.lines.push(line);
+    }
+}
+
 /// The shared state. Its parts are borrowed for the length of one method, never across a callback.
 pub(super) struct World {
     pub(super) now: Cell<Duration>,
@@ -32,9 +54,9 @@ pub(super) struct World {
     pub(super) paced: Cell<Duration>,
     pub(super) random: Cell<u64>,
     pub(super) log_level: Cell<LogLevel>,
-    pub(super) logs: RefCell<Vec<LogLine>>,
+    pub(super) logs: RefCell<LogBook>,
     pub(super) timers: RefCell<BTreeMap<RootId, Timer>>,
-    pub(super) shared: RefCell<BTreeMap<Vec<u8>, SharedValue>>,
+    pub(super) shared: RefCell<SharedBook>,
     pub(super) queues: RefCell<QueueBook>,
     /// Queues that got something, and the root contexts to be told so.
     pub(super) wakes: RefCell<VecDeque<(RootId, u32)>>,
@@ -42,7 +64,7 @@ pub(super) struct World {
     pub(super) callouts: RefCell<CalloutBook>,
     pub(super) properties: RefCell<BTreeMap<Vec<u8>, Vec<u8>>>,
     pub(super) foreign_functions: RefCell<BTreeMap<Vec<u8>, Vec<u8>>>,
-    pub(super) foreign_calls: RefCell<Vec<ForeignCall>>,
+    pub(super) foreign_calls: RefCell<ForeignCalls>,
 }
 
 impl World {

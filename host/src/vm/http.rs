@@ -4,7 +4,6 @@ use wasmtime::TypedFunc;
 
 use super::Vm;
 use super::root::length;
-use super::state::Http;
 use crate::abi::Action;
 use crate::error::Error;
 use crate::stream::HttpStream;
@@ -13,13 +12,18 @@ impl Vm {
     /// Makes an HTTP context under a root context, for one exchange.
     ///
     /// # Errors
-    /// [`Error::Misuse`] if there is no such root context, and those that any callback may return.
+    /// [`Error::Misuse`] if there is no such root context, [`Error::Exhausted`] if there are too many HTTP contexts, and
+    /// those that any callback may return.
     pub fn create_http(&mut self, root: u32, stream: Box<dyn HttpStream>) -> Result<u32, Error> {
+        self.expect_alive("proxy_on_context_create")?;
         self.expect_root("proxy_on_context_create", root)?;
-        let context = self.store.data_mut().new_context();
-        self.store.data_mut().https.insert(context, Http { root, stream });
+        let context = self.store.data_mut().contexts.add_http(root, stream)?;
         let function = self.exports.context_create.clone();
-        self.call("proxy_on_context_create", context, function, (context, root))?;
+        if let Err(error) = self.call("proxy_on_context_create", context, function, (context, root)) {
+            // Nobody else knows its number.
+            self.store.data_mut().contexts.https.remove(&context);
+            return Err(error);
+        }
         self.delete_finished()?;
         Ok(context)
     }
@@ -126,7 +130,7 @@ impl Vm {
             let delete = self.exports.delete.clone();
             ended = self.call("proxy_on_delete", context, delete, context).map(|_| ());
         }
-        self.store.data_mut().https.remove(&context);
+        self.store.data_mut().contexts.https.remove(&context);
         ended?;
         self.delete_finished()
     }
@@ -150,8 +154,14 @@ impl Vm {
         })
     }
 
+    /// Goes on numbering contexts from `last`, as if so many had come and gone.
+    #[cfg(test)]
+    pub(crate) fn count_contexts_from(&mut self, last: u32) {
+        self.store.data_mut().contexts.count_from(last);
+    }
+
     fn expect_http(&self, what: &str, context: u32) -> Result<(), Error> {
-        if self.store.data().https.contains_key(&context) {
+        if self.store.data().contexts.https.contains_key(&context) {
             return Ok(());
         }
         Err(Error::misuse(format!("`{what}` is for an HTTP context, and {context} is none")))

@@ -1,5 +1,7 @@
 //! One VM: an instance of a module, its contexts, and the callbacks that drive it.
 
+mod calls;
+mod contexts;
 mod exports;
 mod http;
 mod root;
@@ -17,8 +19,9 @@ use crate::limits::Limits;
 use crate::proxy::Proxy;
 use exports::Exports;
 
+pub(crate) use contexts::Root;
 pub use root::Configured;
-pub(crate) use state::{Root, State};
+pub(crate) use state::State;
 
 /// What a VM is started with.
 #[derive(Clone, Debug, Default)]
@@ -82,6 +85,13 @@ impl Vm {
         self.dead.as_ref()
     }
 
+    fn expect_alive(&self, callback: &'static str) -> Result<(), Error> {
+        match &self.dead {
+            None => Ok(()),
+            Some(cause) => Err(Error::Dead { callback, cause: Box::new(cause.clone()) }),
+        }
+    }
+
     fn initialize(&mut self) -> Result<(), Error> {
         // A reactor exports `_initialize`, a command `_start`; a module that exports neither needs nothing.
         let functions =
@@ -100,9 +110,7 @@ impl Vm {
         function: Option<TypedFunc<P, R>>,
         params: P,
     ) -> Result<Option<R>, Error> {
-        if let Some(cause) = &self.dead {
-            return Err(Error::Dead { callback, cause: Box::new(cause.clone()) });
-        }
+        self.expect_alive(callback)?;
         let Some(function) = function else { return Ok(None) };
         self.store.data_mut().enter(context);
         self.store.set_epoch_deadline(self.limits.epochs());

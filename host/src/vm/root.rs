@@ -1,7 +1,7 @@
 //! Callbacks of root contexts: configuration, ticks, queues, callouts.
 
 use super::Vm;
-use super::state::Root;
+use super::contexts::Root;
 use crate::error::Error;
 use crate::proxy::CallResponse;
 
@@ -30,11 +30,13 @@ impl Vm {
     /// [`shut_down_root`](Self::shut_down_root).
     ///
     /// # Errors
-    /// Those that any callback may return. A configuration that the guest refuses is no error.
+    /// [`Error::Exhausted`] if there are too many root contexts, and those that any callback may return. A configuration
+    /// that the guest refuses is no error.
     pub fn configure(&mut self, configuration: Vec<u8>) -> Result<Configured, Error> {
+        self.expect_alive("proxy_on_configure")?;
         let size = length(configuration.len());
-        let fresh =
-            self.store.data().roots.iter().find(|(_, state)| **state == Root::Fresh).map(|(id, _)| *id);
+        let mut roots = self.store.data().contexts.roots.iter();
+        let fresh = roots.find(|(_, state)| **state == Root::Fresh).map(|(id, _)| *id);
         self.store.data_mut().plugin_configuration = Some(configuration);
         let configured = self.configure_root(fresh, size);
         self.store.data_mut().plugin_configuration = None;
@@ -46,7 +48,7 @@ impl Vm {
             Some(root) => root,
             None => self.create_root()?,
         };
-        self.store.data_mut().roots.insert(root, Root::Configured);
+        self.store.data_mut().contexts.roots.insert(root, Root::Configured);
         let function = self.exports.configure.clone();
         let answer = self.call("proxy_on_configure", root, function, (root, size))?;
         self.delete_finished()?;
@@ -93,12 +95,20 @@ impl Vm {
             Some(response) => (response.headers.len(), response.body.len(), response.trailers.len()),
         };
         let params = (root, token, length(headers), length(body), length(trailers));
-        self.store.data_mut().call_response = response.map(|response| (root, response));
+        let state = self.store.data_mut();
+        state.calls.close(token);
+        state.call_response = response.map(|response| (root, response));
         let function = self.exports.call_response.clone();
         let called = self.call("proxy_on_http_call_response", root, function, params);
         self.store.data_mut().call_response = None;
         called?;
         self.delete_finished()
+    }
+
+    /// Forgets a callout that the proxy will never answer. One that is neither answered nor forgotten counts among those
+    /// that the VM may have open ([`MAX_CALLOUTS`](crate::caps::MAX_CALLOUTS)) until its root context ends.
+    pub fn forget_http_call(&mut self, token: u32) {
+        self.store.data_mut().calls.close(token);
     }
 
     /// Asks a root context to end, as Envoy does once the last connection under an old configuration is gone.
@@ -110,7 +120,7 @@ impl Vm {
         self.expect_root("proxy_on_done", root)?;
         let function = self.exports.done.clone();
         if self.call("proxy_on_done", root, function, root)? == Some(0) {
-            self.store.data_mut().roots.insert(root, Root::Draining);
+            self.store.data_mut().contexts.roots.insert(root, Root::Draining);
             // The guest may have called `proxy_done` from within, before it was draining: that counts for nothing.
             return Ok(false);
         }
@@ -120,12 +130,11 @@ impl Vm {
 
     /// Whether this root context exists.
     pub fn has_root(&self, root: u32) -> bool {
-        self.store.data().roots.contains_key(&root)
+        self.store.data().contexts.roots.contains_key(&root)
     }
 
     fn create_root(&mut self) -> Result<u32, Error> {
-        let root = self.store.data_mut().new_context();
-        self.store.data_mut().roots.insert(root, Root::Fresh);
+        let root = self.store.data_mut().contexts.add_root()?;
         let function = self.exports.context_create.clone();
         self.call("proxy_on_context_create", root, function, (root, 0))?;
         Ok(root)
@@ -142,7 +151,9 @@ impl Vm {
     fn delete_root(&mut self, root: u32) -> Result<(), Error> {
         let function = self.exports.delete.clone();
         let deleted = self.call("proxy_on_delete", root, function, root);
-        self.store.data_mut().roots.remove(&root);
+        let state = self.store.data_mut();
+        state.contexts.roots.remove(&root);
+        state.calls.close_all(root);
         deleted.map(|_| ())
     }
 

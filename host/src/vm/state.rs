@@ -1,30 +1,14 @@
 //! What host calls see of a VM: which context is calling, and what it may reach.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use wasmtime::{Memory, TypedFunc};
 
+use super::calls::OpenCalls;
+use super::contexts::Contexts;
 use crate::limits::Limiter;
 use crate::proxy::{CallResponse, Proxy, RootId};
 use crate::stream::HttpStream;
-
-/// An HTTP context.
-pub(crate) struct Http {
-    pub(crate) root: u32,
-    pub(crate) stream: Box<dyn HttpStream>,
-}
-
-/// A root context.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Root {
-    /// Made with the VM, and waiting for its first configuration.
-    Fresh,
-    /// Has had its `proxy_on_configure`.
-    Configured,
-    /// Answered false to `proxy_on_done`: it stays until the guest calls `proxy_done`.
-    Draining,
-}
 
 /// The data of a VM's store.
 pub(crate) struct State {
@@ -34,13 +18,15 @@ pub(crate) struct State {
     /// None while the module's own start function runs, which therefore cannot pass anything to host calls.
     pub(crate) memory: Option<Memory>,
     pub(crate) allocate: Option<TypedFunc<u32, u32>>,
+    /// While the guest's allocator runs, which must not ask for anything that needs it.
+    pub(crate) allocating: bool,
     pub(crate) vm_configuration: Vec<u8>,
     /// Only while a root context is created and configured, as in Envoy.
     pub(crate) plugin_configuration: Option<Vec<u8>>,
     /// Only while `proxy_on_http_call_response` runs, and only if there is a response: a truncated one is none.
     pub(crate) call_response: Option<(u32, CallResponse)>,
-    pub(crate) roots: HashMap<u32, Root>,
-    pub(crate) https: HashMap<u32, Http>,
+    pub(crate) calls: OpenCalls,
+    pub(crate) contexts: Contexts,
     /// Root contexts that have called `proxy_done` and are deleted once the callback has returned.
     pub(crate) finished: Vec<u32>,
     /// Set by a local response and a reset: whatever the callback returns, the stream goes no further.
@@ -50,7 +36,6 @@ pub(crate) struct State {
     current: u32,
     /// Zero if the guest has not chosen one in this callback.
     effective: u32,
-    last_context: u32,
 }
 
 impl State {
@@ -58,20 +43,20 @@ impl State {
         Self {
             proxy,
             vm,
-            limiter: Limiter { memory, denied: None },
+            limiter: Limiter::new(memory),
             memory: None,
             allocate: None,
+            allocating: false,
             vm_configuration,
             plugin_configuration: None,
             call_response: None,
-            roots: HashMap::new(),
-            https: HashMap::new(),
+            calls: OpenCalls::default(),
+            contexts: Contexts::default(),
             finished: Vec::new(),
             stop: false,
             last_words: None,
             current: 0,
             effective: 0,
-            last_context: 0,
         }
     }
 
@@ -80,23 +65,14 @@ impl State {
         self.current = context;
         self.effective = 0;
         self.stop = false;
+        self.allocating = false;
         self.limiter.denied = None;
         self.last_words = None;
     }
 
-    /// A number for a new context: never 0, which means the VM itself, and never twice.
-    pub(crate) fn new_context(&mut self) -> u32 {
-        self.last_context += 1;
-        self.last_context
-    }
-
-    pub(crate) fn is_context(&self, id: u32) -> bool {
-        self.roots.contains_key(&id) || self.https.contains_key(&id)
-    }
-
     /// Lets the guest act in the name of another of its contexts until the callback returns.
     pub(crate) fn set_effective(&mut self, id: u32) -> bool {
-        let known = self.is_context(id);
+        let known = self.contexts.contains(id);
         if known {
             self.effective = id;
         }
@@ -105,13 +81,17 @@ impl State {
 
     /// The context that host calls act on: the chosen one, if it still exists, or else the one called back.
     fn context(&self) -> u32 {
-        if self.effective != 0 && self.is_context(self.effective) { self.effective } else { self.current }
+        if self.effective != 0 && self.contexts.contains(self.effective) {
+            self.effective
+        } else {
+            self.current
+        }
     }
 
     /// The root context that host calls act on.
     pub(crate) fn root(&self) -> u32 {
         let context = self.context();
-        self.https.get(&context).map_or(context, |http| http.root)
+        self.contexts.https.get(&context).map_or(context, |http| http.root)
     }
 
     pub(crate) fn root_id(&self) -> RootId {
@@ -120,13 +100,13 @@ impl State {
 
     /// The stream that host calls act on; `None` in a root context.
     pub(crate) fn stream(&self) -> Option<&dyn HttpStream> {
-        self.https.get(&self.context()).map(|http| http.stream.as_ref())
+        self.contexts.https.get(&self.context()).map(|http| http.stream.as_ref())
     }
 
     /// As [`stream`](Self::stream), to change it.
     pub(crate) fn stream_mut(&mut self) -> Option<&mut (dyn HttpStream + 'static)> {
         let context = self.context();
-        self.https.get_mut(&context).map(|http| http.stream.as_mut())
+        self.contexts.https.get_mut(&context).map(|http| http.stream.as_mut())
     }
 
     /// The callout's answer, if this root context is being given one.

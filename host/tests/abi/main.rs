@@ -4,14 +4,17 @@
 //! binary for all, because linking wasmtime takes longer than running them.
 
 mod callouts;
+mod caps;
 mod contract;
 mod environment;
+mod exhaust;
 mod guest;
 mod headers;
 mod lifecycle;
 mod limits;
 mod metrics;
 mod own_proxy;
+mod proposals;
 mod shared;
 mod streams;
 mod timers;

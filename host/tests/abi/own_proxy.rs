@@ -6,9 +6,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use turquoise_host::{
-    Action, Callouts, Clock, Direction, Environment, Headers, HttpCall, HttpStream, LocalResponse, Log,
-    LogLevel, MetricKind, Metrics, Proxy, Queues, Random, RootId, SharedData, Status, StreamMap, Timers, Vm,
-    VmOptions,
+    Action, Callouts, Clock, Direction, Environment, Error, Headers, HttpCall, HttpStream, LocalResponse,
+    Log, LogLevel, MetricKind, Metrics, Proxy, Queues, Random, RootId, SharedData, Status, StreamMap, Timers,
+    Vm, VmOptions,
 };
 
 use crate::guest::module;
@@ -209,4 +209,22 @@ fn a_vm_runs_on_whatever_implements_the_traits() {
     assert_eq!(Rc::strong_count(&added), 1, "the VM has let go of the exchange");
     assert!(vm.on_log(context).is_err());
     assert_eq!(*spare.log.borrow(), [(9, "number 1234".to_owned()), (9, "status 00".to_owned())]);
+}
+
+#[test]
+fn a_dead_vm_keeps_no_exchange() {
+    let module = module(
+        r#"(func (export "proxy_on_context_create") (param i32) (param $root i32)
+            (if (local.get $root) (then unreachable)))"#,
+    );
+    let proxy: Rc<dyn Proxy> = Rc::new(Spare::default());
+    let mut vm = Vm::start(&module, proxy, VmOptions::default()).unwrap();
+    let root = vm.configure(Vec::new()).unwrap().root;
+    let added = Rc::default();
+    let mut create = || vm.create_http(root, Box::new(Noted(Rc::clone(&added))));
+    assert!(matches!(create(), Err(Error::Trap { callback: "proxy_on_context_create", .. })));
+    for _ in 0..3 {
+        assert!(matches!(create(), Err(Error::Dead { .. })));
+        assert_eq!(Rc::strong_count(&added), 1, "the VM has let go of the exchange");
+    }
 }
