@@ -231,14 +231,28 @@ pub(crate) struct Rules {
     pub(crate) prerequisites: Vec<Prerequisite>,
     pub(crate) networks: Vec<Box<[Network]>>,
     pub(crate) patterns: Vec<Pattern>,
+    /// What the patterns take, as [`Pattern::memory`] has it.
+    pub(crate) pattern_bytes: usize,
 }
 
 /// A pattern of `matches`.
 #[derive(Debug)]
 pub(crate) struct Pattern {
     pub(crate) regex: regex_lite::Regex,
+    /// How many bytes it has at most, compiled.
+    pub(crate) size: usize,
     /// What a match may cost for each byte of the text, in steps.
     pub(crate) steps: u32,
+}
+
+impl Pattern {
+    /// Bytes that it takes on a 64-bit machine, with what matching keeps: for each state of at least 24 bytes the places in
+    /// two sets, and two ends for each group in two tables.
+    pub(crate) fn memory(&self) -> usize {
+        let groups = self.regex.captures_len();
+        let states = self.size / 24;
+        states.saturating_mul(16 + 32 * groups).saturating_add(self.size)
+    }
 }
 
 /// A flag that another flag's rule asks for.

@@ -7,7 +7,7 @@ use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A position or a length as snapshots keep them, in 32 bits. Compiling refuses a document long before one of its lists
-/// is so long ([`crate::compile::Budget`]); were one, this is a position at which nothing stands, never another's.
+/// is so long (`compile/budget.rs`); were one, this is a position at which nothing stands, never another's.
 #[inline]
 pub(crate) fn position(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
@@ -132,6 +132,11 @@ impl Interner {
     pub(crate) fn reserve(&mut self, other: &Arena, count: usize) {
         self.arena.bytes.reserve_exact(other.bytes.len() + other.bytes.len() / 16);
         self.known.reserve(count, |(half, _)| whole(*half));
+    }
+
+    /// Bytes of all texts together.
+    pub(crate) fn size(&self) -> usize {
+        self.arena.bytes.len()
     }
 
     /// How many texts there are.

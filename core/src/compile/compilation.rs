@@ -79,8 +79,8 @@ impl<'a> Compilation<'a> {
         let text = text_of(document.into())?;
         let stage = Stage::Sections { scan: Scan::at(0), found: Vec::new() };
         Ok(Self {
+            compiler: Compiler::new(text.len(), options),
             text,
-            compiler: Compiler::new(options),
             stage,
             broken: false,
             hash: Box::default(),
@@ -113,6 +113,8 @@ impl<'a> Compilation<'a> {
                 Stage::Read => break,
             };
             match next {
+                // It is refused already.
+                Ok(_) if self.compiler.budget.is_over() => self.stage = Stage::Read,
                 Ok(Some(stage)) => self.stage = stage,
                 Ok(None) => {}
                 Err(Broken) => {
@@ -174,6 +176,7 @@ fn sections(
         Found::Broken => Err(Broken),
         Found::Member(member) => {
             found.push(member);
+            compiler.has_room_for_sections(found.len());
             Ok(None)
         }
         Found::End(end) if text.bytes().skip(end).any(|byte| !is_space(byte)) => Err(Broken),

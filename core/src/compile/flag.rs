@@ -151,6 +151,7 @@ impl Compiler {
             problems: &mut self.problems,
             evaluators: &self.evaluators,
             fractional: self.fractional,
+            most_bytes: self.budget.most(),
         };
         let mut compiler = RuleCompiler::new(shared, key, Severity::Flag);
         let node = compiler.rule(targeting, path, 0);
@@ -172,6 +173,7 @@ impl Compiler {
             problems: &mut self.problems,
             evaluators: &self.evaluators,
             fractional: self.fractional,
+            most_bytes: self.budget.most(),
         };
         RuleCompiler::new(shared, flag, Severity::Warning).rule(rule, path, 0);
     }
@@ -185,6 +187,7 @@ impl Compiler {
                 problems: &mut self.problems,
                 evaluators: &self.evaluators,
                 fractional: self.fractional,
+                most_bytes: self.budget.most(),
             };
             RuleCompiler::new(shared, "", Severity::Warning).rule(rule, &path.key(name), 0);
         }

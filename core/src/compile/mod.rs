@@ -4,6 +4,7 @@
 //! that memory stays near what the snapshot itself needs. Problems are collected, not thrown: whoever fixes a document
 //! sees all of them at once.
 
+mod budget;
 mod compilation;
 mod cover;
 mod flag;
@@ -20,6 +21,7 @@ use std::str::Utf8Error;
 use serde_json::value::RawValue;
 use xxhash_rust::xxh3::xxh3_64;
 
+use self::budget::Budget;
 use self::metadata::SetMetadata;
 use crate::flag::{CompiledVariant, Flag, FlagId, State};
 use crate::json::{Entries, Kind, Path, Position, entries, read};
@@ -127,11 +129,13 @@ struct Compiler {
     /// Some part could not be read; perhaps the document is no JSON at all.
     doubtful: bool,
     without_positions: bool,
+    budget: Budget,
     snapshot: Snapshot,
 }
 
 impl Compiler {
-    fn new(options: CompileOptions<'_>) -> Self {
+    /// A compiler of a document of so many bytes.
+    fn new(bytes: usize, options: CompileOptions<'_>) -> Self {
         let mut compiler = Self {
             upstreams: options.upstreams.map(<[String]>::to_vec),
             problems: Problems::default(),
@@ -141,9 +145,11 @@ impl Compiler {
             fractional: FractionalVersion::default(),
             doubtful: false,
             without_positions: options.without_positions,
+            budget: Budget::of(bytes),
             snapshot: Snapshot { rules: Rules::default(), ..Snapshot::default() },
         };
-        if let Some(like) = options.like {
+        // What is in force may be far larger than what this document may become.
+        if let Some(like) = options.like.filter(|like| like.size() <= compiler.budget.most()) {
             compiler.reserve(like);
         }
         // An empty text is `Text::default`.
@@ -174,7 +180,11 @@ impl Compiler {
         match entries(raw) {
             Ok(Entries::Map(members)) => {
                 for (name, raw) in members {
+                    if self.budget.is_over() {
+                        return;
+                    }
                     if let Some(value) = self.value(raw.get(), &path.key(&name)) {
+                        self.count_evaluator(raw.get(), &path.key(&name));
                         let name = name.into_owned();
                         self.evaluators.push(Evaluator { name, rule: value, used: Cell::new(false) });
                     }
@@ -192,6 +202,7 @@ impl Compiler {
         if let Some(value) = self.value(text, path) {
             self.flag(key, &value, path);
         }
+        self.settle(path);
     }
 
     /// A flag in an array.
@@ -201,11 +212,15 @@ impl Compiler {
             Some(key) => self.flag(key, &value, path),
             None => self.problems.refuse(path, "a flag in an array needs a `key`, a string"),
         }
+        self.settle(path);
     }
 
     /// Reads a whole value; none, and a problem, where it is not JSON after all (numbers that are too large, surrogates
     /// that are alone, nesting beyond what anybody writes).
     fn value(&mut self, text: &str, path: &Path<'_>) -> Option<serde_json::Value> {
+        if !self.has_room_for_tree(text, path) {
+            return None;
+        }
         match read(text) {
             Ok(value) => Some(value),
             Err(error) => {

@@ -55,6 +55,9 @@ impl Compiler {
         let path = path.index(reading.matches.len());
         let value = self.value(text, &path);
         let matched = value.and_then(|value| self.route(&value, &mut reading.names, &path));
+        if let Some(Match { hosts, methods, headers, .. }) = &matched {
+            self.count_route(hosts.len(), methods.len(), headers.len(), &path);
+        }
         reading.matches.push(matched);
         self.covered(&reading.matches, &mut reading.cover, &path);
     }

@@ -90,6 +90,7 @@ pub(super) struct RuleCompiler<'a> {
     /// The key of the flag that the rule belongs to.
     flag: &'a str,
     fractional: FractionalVersion,
+    most_bytes: usize,
     /// What a problem costs: the flag, or nothing where the rule is only looked at.
     severity: Severity,
     /// How many parts there are so far.
@@ -107,6 +108,8 @@ pub(super) struct Shared<'a> {
     pub(super) problems: &'a mut Problems,
     pub(super) evaluators: &'a [Evaluator],
     pub(super) fractional: FractionalVersion,
+    /// What the document may take of memory.
+    pub(super) most_bytes: usize,
 }
 
 /// The arguments of an operator: what is no array counts as one argument.
@@ -119,7 +122,7 @@ fn arguments(value: &Value) -> &[Value] {
 
 impl<'a> RuleCompiler<'a> {
     pub(super) fn new(shared: Shared<'a>, flag: &'a str, severity: Severity) -> Self {
-        let Shared { rules, texts, problems, evaluators, fractional } = shared;
+        let Shared { rules, texts, problems, evaluators, fractional, most_bytes } = shared;
         Self {
             rules,
             texts,
@@ -127,6 +130,7 @@ impl<'a> RuleCompiler<'a> {
             evaluators,
             flag,
             fractional,
+            most_bytes,
             severity,
             parts: 0,
             scoped: false,

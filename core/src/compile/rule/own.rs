@@ -70,8 +70,13 @@ impl RuleCompiler<'_> {
             return self.problem(path, "`matches` needs a text and a pattern, a string");
         };
         let text = self.rule(text, &path.index(0), depth + 1);
+        if self.rules.pattern_bytes > self.most_bytes {
+            // The document is refused once its size is looked at, after this rule.
+            return Node::Null;
+        }
         match compile_pattern(pattern) {
             Ok(compiled) => {
+                self.rules.pattern_bytes = self.rules.pattern_bytes.saturating_add(compiled.memory());
                 self.rules.patterns.push(compiled);
                 Node::Matches(text, (self.rules.patterns.len() - 1) as u32)
             }
@@ -86,7 +91,7 @@ fn compile_pattern(pattern: &str) -> Result<Pattern, regex_lite::Error> {
     let mut limit = LEAST_PATTERN;
     loop {
         match RegexBuilder::new(pattern).size_limit(limit).build() {
-            Ok(regex) => return Ok(Pattern { regex, steps: (limit / BYTES_A_STEP) as u32 }),
+            Ok(regex) => return Ok(Pattern { regex, size: limit, steps: (limit / BYTES_A_STEP) as u32 }),
             Err(error) if limit >= MOST_PATTERN => return Err(error),
             Err(_) => limit *= 2,
         }
