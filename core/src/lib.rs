@@ -69,7 +69,11 @@ pub use settings::{
     AttributeSource, ContextSettings, EventStream, FlagHeader, Host, InvalidToken, KeySource, OfrepSettings,
     Settings, SettingsError, Source, StatusSettings, StreamEndpoint, StreamKind, Tokens, VisibleFlags,
 };
-pub use signature::{PublicKey, SIGNATURE_HEADER, SignatureError, verify_signature};
+pub use signature::{
+    AUDIENCE_FIELD, DIGEST_FIELD, DocumentDigest, MAX_AUDIENCE_BYTES, MAX_CLOCK_SKEW_SECONDS, PublicKey,
+    SIGNATURE_FIELD, SIGNATURE_HEADER, SIGNATURE_INPUT_FIELD, SignatureError, SignedFields, Statement, Trust, Untrusted,
+    Validity, check_audience, verify_signature,
+};
 pub use snapshot::{Snapshot, Variant};
 pub use value::{Attribute, Attributes, Context, Value};
 pub use version::{document_version, is_older};

@@ -2,7 +2,7 @@
 //! sequences. Members of other kinds, inner lists and parameters are read and passed over, as the RFC wants it of what a
 //! reader does not know; text that is no dictionary is none as a whole.
 
-use super::base64;
+use super::plain_base64 as base64;
 
 /// The byte sequences of a dictionary by key, in order. Of a key that stands twice, the last one counts.
 pub(super) fn byte_sequences(text: &[u8]) -> Option<Vec<(&str, Vec<u8>)>> {

@@ -8,8 +8,18 @@
 //! Verification is strict: what some Ed25519 libraries take and others do not (keys of small order, numbers that are not
 //! reduced) is refused.
 
-mod base64;
 mod dictionary;
+mod message;
+mod plain_base64;
+mod trust;
+mod untrusted;
+
+pub use message::{
+    AUDIENCE_FIELD, DIGEST_FIELD, DocumentDigest, MAX_AUDIENCE_BYTES, SIGNATURE_FIELD, SIGNATURE_INPUT_FIELD,
+    SignedFields, Statement, check_audience,
+};
+pub use trust::{MAX_CLOCK_SKEW_SECONDS, Trust, Validity};
+pub use untrusted::Untrusted;
 
 use std::fmt;
 
@@ -31,7 +41,7 @@ impl PublicKey {
     /// shows the beginning alone, since messages go to logs, and a secret key may stand here by mistake.
     pub fn parse(text: &str) -> Result<Self, String> {
         let shown: String = text.chars().take(8).collect();
-        let bytes = base64::decode(text.as_bytes())
+        let bytes = plain_base64::decode(text.as_bytes())
             .ok_or_else(|| format!("`{shown}…` is not base64 (the standard alphabet, with `+` and `/`)"))?;
         let bytes: [u8; 32] = bytes.try_into().map_err(|bytes: Vec<u8>| {
             format!("`{shown}…` has {} bytes; an Ed25519 public key has 32", bytes.len())
@@ -138,5 +148,7 @@ pub fn verify_signature(
     })
 }
 
+#[cfg(test)]
+mod message_tests;
 #[cfg(test)]
 mod tests;
