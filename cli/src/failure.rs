@@ -1,5 +1,6 @@
 //! How a command ends that could not do its work.
 
+use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
@@ -35,5 +36,14 @@ impl Failure {
         };
         eprintln!("error: {message}");
         ExitCode::from(code)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(message) | Self::Work(message) => f.write_str(message),
+            Self::Told | Self::Unread => Ok(()),
+        }
     }
 }

@@ -8,18 +8,23 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use base64ct::{Base64, Encoding as _};
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::spki::der::zeroize::Zeroizing;
 use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, KeypairBytes};
 use ed25519_dalek::{Signer as _, SigningKey};
+use turquoise_core::{PublicKey, SignedFields, Statement, check_audience, parse_duration};
 
 use crate::document::reason;
 use crate::failure::Failure;
 
 /// How many bytes of the public key name it.
 const ID_BYTES: usize = 8;
+
+/// The shortest time for which a signature may hold.
+const MIN_LIFETIME: Duration = Duration::from_secs(10);
 
 /// The keys that sign, in the order in which they were given.
 #[derive(Debug, Default)]
@@ -54,10 +59,37 @@ impl Keys {
         (!header.is_empty()).then_some(header)
     }
 
+    /// Whether there is nothing to sign with.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The header fields that carry the signatures of a statement.
+    pub(crate) fn state(&self, statement: &Statement<'_>) -> SignedFields {
+        statement.sign(
+            self.0
+                .iter()
+                .map(|key| (PublicKey::of(key.verifying_key()), |base: &[u8]| key.sign(base).to_bytes())),
+        )
+    }
+
     /// The ids of the keys, for people.
     pub(crate) fn ids(&self) -> String {
         self.0.iter().map(id).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// Reads how long a signature holds: in whole seconds, and not so short that a slow answer outlives it.
+pub(crate) fn lifetime(text: &str) -> Result<Duration, String> {
+    let duration = parse_duration(text).filter(|duration| duration.subsec_nanos() == 0);
+    duration.filter(|duration| *duration >= MIN_LIFETIME).ok_or_else(|| {
+        format!("`{text}` is no lifetime of a signature: write a whole number with s, m or h, at least `10s`")
+    })
+}
+
+/// Reads the name of an audience.
+pub(crate) fn audience(text: &str) -> Result<String, String> {
+    check_audience(text).map(|()| text.to_owned())
 }
 
 /// Makes a key of random bytes: its PEM, and its public key as `source.publicKeys` lists it.

@@ -68,11 +68,12 @@ pub use route::RouteId;
 pub use settings::{
     AttributeSource, ContextSettings, EventStream, FlagHeader, Host, InvalidToken, KeySource, OfrepSettings,
     Settings, SettingsError, Source, StatusSettings, StreamEndpoint, StreamKind, Tokens, VisibleFlags,
+    parse_duration,
 };
 pub use signature::{
     AUDIENCE_FIELD, DIGEST_FIELD, DocumentDigest, MAX_AUDIENCE_BYTES, MAX_CLOCK_SKEW_SECONDS, PublicKey,
-    SIGNATURE_FIELD, SIGNATURE_HEADER, SIGNATURE_INPUT_FIELD, SignatureError, SignedFields, Statement, Trust, Untrusted,
-    Validity, check_audience, verify_signature,
+    SIGNATURE_FIELD, SIGNATURE_HEADER, SIGNATURE_INPUT_FIELD, SignatureError, SignedFields, Statement, Trust,
+    Untrusted, Validity, check_audience, verify_signature,
 };
 pub use snapshot::{Snapshot, Variant};
 pub use value::{Attribute, Attributes, Context, Value};

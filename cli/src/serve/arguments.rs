@@ -1,8 +1,12 @@
 //! The command line of `turquoise serve`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use axum::http::HeaderValue;
+
+use crate::key;
+use crate::key::audience;
 
 /// Serves a document over HTTP, and again whenever the file changes
 ///
@@ -28,6 +32,15 @@ pub(crate) struct Arguments {
     #[arg(long = "key", value_name = "KEY.pem")]
     pub(super) keys: Vec<PathBuf>,
 
+    /// Sign for the proxies with this `source.audience` alone; several times for several
+    #[arg(long = "audience", value_name = "NAME", value_parser = audience, requires = "keys")]
+    pub(super) audiences: Vec<String>,
+
+    /// How long a signature holds; each answer carries a new one, so this is how long proxies believe a source that is
+    /// held back
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = key::lifetime)]
+    pub(super) signature_lifetime: Duration,
+
     /// Who reads the document or the events needs a bearer token out of this file, which has one on each line
     #[arg(long, value_name = "FILE")]
     pub(super) token_file: Option<PathBuf>,
@@ -36,9 +49,22 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ORIGIN", default_value = "*", value_parser = web_origin)]
     pub(super) cors_origin: HeaderValue,
 
-    /// Close connections that take longer to send a request, also one after another; more than the interval of proxies
+    /// Close connections on which nothing is asked for so long; more than the interval of proxies
     #[arg(long, value_name = "SECONDS", default_value_t = 75, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(super) idle_timeout: u64,
+
+    /// Close connections that take longer to send a request, from its first byte (or from the connection) to the end of
+    /// its head
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(super) head_timeout: u64,
+
+    /// The most connections; by default as many as file descriptors allow, at most 16384
+    #[arg(long, value_name = "NUMBER", value_parser = number)]
+    pub(super) max_connections: Option<usize>,
+
+    /// The most event streams; by default half of the connections
+    #[arg(long, value_name = "NUMBER", value_parser = number)]
+    pub(super) max_streams: Option<usize>,
 
     /// Start without a document too, and answer 503 until the file is there and compiles
     #[arg(long)]
@@ -50,10 +76,17 @@ Exit code: 0 after SIGTERM or SIGINT, 1 when the document does not compile at th
 
 Examples:
   turquoise serve document.json --listen 127.0.0.1:8099
-  turquoise serve document.json --key key.pem --token-file tokens
+  turquoise serve document.json --key key.pem --audience production --token-file tokens
   curl -i http://127.0.0.1:8099/document.json
   curl -i -H 'If-None-Match: \"...\"' -H 'Prefer: wait=30' http://127.0.0.1:8099/document.json
   curl -N http://127.0.0.1:8099/ofrep/v1/stream";
+
+fn number(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err(format!("`{text}` is not a whole number from 1 on")),
+    }
+}
 
 /// Checks the shape only: names are looked up when listening.
 fn address(text: &str) -> Result<String, String> {

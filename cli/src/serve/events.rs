@@ -12,13 +12,14 @@ use axum::extract::State;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
 };
-use axum::http::header::{ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL};
+use axum::http::header::{ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::unfold;
 use tokio::sync::watch::Receiver;
+use turquoise_core::Tokens;
 
 use super::metrics::Held;
 use super::published::{Published, Served};
@@ -47,6 +48,8 @@ const RETRY: Duration = Duration::from_secs(2);
 struct Stream {
     served: Receiver<Served>,
     stopped: Receiver<bool>,
+    /// The tokens by one of which it was opened; when others come, the client has to show one of those.
+    tokens: Receiver<Arc<Tokens>>,
     /// Not yet begun.
     begins: bool,
     /// The version that the client knows of.
@@ -57,12 +60,19 @@ struct Stream {
 /// Opens a stream of events.
 pub(super) async fn stream(State(origin): State<Arc<Origin>>, headers: HeaderMap) -> Response {
     let last = headers.get(LAST_EVENT_ID).map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
+    let Some(held) = origin.metrics.event_streams.hold_below(origin.most_streams) else {
+        let reason = "there are as many event streams as there may be\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "5")], reason).into_response();
+    };
+    let mut tokens = origin.tokens.clone();
+    tokens.mark_unchanged();
     let stream = Stream {
         served: origin.served.clone(),
         stopped: origin.stopped.clone(),
+        tokens,
         begins: true,
         known: last,
-        _held: origin.metrics.event_streams.hold(),
+        _held: held,
     };
     let events = unfold(stream, async |mut stream| {
         let event = stream.next().await?;
@@ -73,6 +83,11 @@ pub(super) async fn stream(State(origin): State<Arc<Origin>>, headers: HeaderMap
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
     response
+}
+
+/// Whether an answer goes on for as long as the client listens.
+pub(super) fn is_stream(response: &Response) -> bool {
+    response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream")
 }
 
 /// Answers a browser that asks whether it may send `Authorization` or `Last-Event-ID`.
@@ -116,6 +131,8 @@ impl Stream {
         let document = tokio::select! {
             biased;
             _ = self.stopped.wait_for(|stopped| *stopped) => return None,
+            // Nobody changes them where none are followed.
+            Ok(()) = self.tokens.changed() => return None,
             document = news => document?,
         };
         self.known = Some(document.version.clone());

@@ -22,11 +22,38 @@ pub(super) struct Metrics {
     pub(super) long_polls: Gauge,
     /// Event streams that are open.
     pub(super) event_streams: Gauge,
+    /// How many connections there may be.
+    pub(super) most_connections: AtomicU64,
+    closed: [AtomicU64; Closed::ALL.len()],
+    /// Whether the files with tokens and keys are what is in use, where there are any.
+    secrets: Mutex<BTreeMap<&'static str, bool>>,
     changes: AtomicU64,
     unreadable: AtomicU64,
     invalid: AtomicU64,
     /// By endpoint and status code.
     requests: Mutex<BTreeMap<(&'static str, u16), u64>>,
+}
+
+/// Why a connection was closed by us before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Closed {
+    /// It made room for another one.
+    Evicted,
+    /// There was no room for it.
+    Refused,
+    /// The head of a request took too long.
+    SlowHead,
+    /// The client took an answer too slowly.
+    SlowReader,
+}
+
+impl Closed {
+    const ALL: [(Self, &str); 4] = [
+        (Self::Evicted, "evicted"),
+        (Self::Refused, "refused"),
+        (Self::SlowHead, "slow_head"),
+        (Self::SlowReader, "slow_reader"),
+    ];
 }
 
 /// How many of something there are.
@@ -42,6 +69,13 @@ impl Gauge {
     pub(super) fn hold(&self) -> Held {
         self.0.fetch_add(1, Ordering::Relaxed);
         Held(Arc::clone(&self.0))
+    }
+
+    /// One more, unless there are so many.
+    pub(super) fn hold_below(&self, most: u64) -> Option<Held> {
+        let more = |count| (count < most).then_some(count + 1);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        Some(Held(Arc::clone(&self.0)))
     }
 
     fn get(&self) -> u64 {
@@ -60,6 +94,23 @@ impl Metrics {
     pub(super) fn count_request(&self, endpoint: &'static str, status: u16) {
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         *requests.entry((endpoint, status)).or_default() += 1;
+    }
+
+    /// A connection was closed before its time.
+    pub(super) fn count_closed(&self, reason: Closed) {
+        if let Some(counter) = self.closed.get(reason as usize) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn closed(&self, reason: Closed) -> u64 {
+        self.closed[reason as usize].load(Ordering::Relaxed)
+    }
+
+    /// Whether the files of this kind of secret are what is in use.
+    pub(super) fn set_secrets_current(&self, kind: &'static str, current: bool) {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).insert(kind, current);
     }
 
     /// Another document is served.
@@ -84,6 +135,27 @@ impl Metrics {
         }
         page.family("turquoise_origin_connections", "gauge", "open connections");
         page.sample("", self.connections.get());
+        page.family("turquoise_origin_connections_max", "gauge", "connections that there may be");
+        page.sample("", self.most_connections.load(Ordering::Relaxed));
+        page.family(
+            "turquoise_origin_connections_closed_total",
+            "counter",
+            "connections that were closed before their time, by reason",
+        );
+        for ((_, reason), count) in Closed::ALL.iter().zip(&self.closed) {
+            page.sample(&format!("{{reason=\"{reason}\"}}"), count.load(Ordering::Relaxed));
+        }
+        let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if !secrets.is_empty() {
+            page.family(
+                "turquoise_origin_secrets_current",
+                "gauge",
+                "1 while the files with tokens or keys are what is in use, else 0",
+            );
+        }
+        for (kind, current) in secrets {
+            page.sample(&format!("{{kind=\"{kind}\"}}"), u64::from(current));
+        }
         page.family("turquoise_origin_long_polls", "gauge", "requests that wait for something newer");
         page.sample("", self.long_polls.get());
         page.family("turquoise_origin_event_streams", "gauge", "open event streams");

@@ -7,9 +7,8 @@ use axum::body::Bytes;
 use axum::http::HeaderValue;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use turquoise_core::{CompileError, Snapshot};
+use turquoise_core::{CompileError, DocumentDigest, Snapshot};
 
-use crate::key::Keys;
 use crate::report;
 
 /// What is served at present, and what is wrong with the file that it comes from.
@@ -21,14 +20,14 @@ pub(super) struct Served {
     pub(super) trouble: Option<String>,
 }
 
-/// A document with its signature, in every coding that we offer.
+/// A document in every coding that we offer.
 #[derive(Debug)]
 pub(super) struct Published {
     pub(super) identity: Representation,
     /// Only where it is smaller.
     pub(super) gzip: Option<Representation>,
-    /// The value of `x-turquoise-signature`, over the identity coding.
-    pub(super) signature: Option<HeaderValue>,
+    /// What signatures are of.
+    pub(super) digest: DocumentDigest,
     /// The hash of the bytes in hexadecimal: the same for the same bytes, also after a restart.
     pub(super) version: String,
     /// When it was first served, in seconds since 1970.
@@ -48,7 +47,7 @@ pub(super) struct Representation {
 
 impl Published {
     /// Makes bytes a document that can be served, if they compile.
-    pub(super) fn new(name: &str, bytes: Vec<u8>, hash: u128, keys: &Keys) -> Result<Self, CompileError> {
+    pub(super) fn new(name: &str, bytes: Vec<u8>, hash: u128) -> Result<Self, CompileError> {
         let snapshot = Snapshot::compile(&bytes)?;
         // Nothing of this refuses the document, but nobody else tells whoever just saved it.
         for problem in snapshot.problems() {
@@ -62,7 +61,7 @@ impl Published {
         let summary = format!("`{name}` ({}{failing}, etag \"{version}\")", report::size(&snapshot));
         let gzip = gzip(&bytes).filter(|gzip| gzip.len() < bytes.len());
         Ok(Self {
-            signature: keys.sign(&bytes).map(|header| value(&header)),
+            digest: DocumentDigest::of(&bytes),
             gzip: gzip.map(|body| Representation {
                 body: body.into(),
                 etag: value(&format!("\"{version}-gzip\"")),

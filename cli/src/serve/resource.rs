@@ -6,16 +6,13 @@ use axum::extract::State;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER, VARY,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::encoding::wants_gzip;
 use super::prefer;
 use super::published::{Published, Representation};
 use super::routes::Origin;
-
-/// The header that carries the document's signatures.
-const SIGNATURE: HeaderName = HeaderName::from_static("x-turquoise-signature");
 
 /// Answers with the document or with 304, now or when there is something newer.
 pub(super) async fn document(State(origin): State<Arc<Origin>>, headers: HeaderMap) -> Response {
@@ -54,8 +51,8 @@ pub(super) async fn document(State(origin): State<Arc<Origin>>, headers: HeaderM
     fields.insert(ETAG, etag.clone());
     fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     fields.insert(VARY, HeaderValue::from_static("accept-encoding"));
-    // With 304 too: a cache updates what it stored, so another key reaches who asks it.
-    fields.extend(document.signature.clone().map(|signature| (SIGNATURE, signature)));
+    // With 304 too: it says that the document is still the one, and a cache updates what it stored.
+    fields.extend(origin.signer.fields(&document));
     if let Some(applied) = wait.and_then(|wait| format!("wait={}", wait.as_secs()).parse().ok()) {
         fields.insert(prefer::PREFERENCE_APPLIED, applied);
     }
@@ -88,12 +85,11 @@ fn known<'a>(headers: &HeaderMap, document: &'a Published) -> Option<Known<'a>> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::Keys;
 
     #[test]
     fn a_list_of_etags_is_compared_weakly() {
         let text = format!("{{ \"flags\": {{}}{} }}", " ".repeat(500));
-        let document = Published::new("x", text.into_bytes(), 10, &Keys::default()).unwrap();
+        let document = Published::new("x", text.into_bytes(), 10).unwrap();
         let tag = format!("{:032x}", 10);
         let matches = |lists: &[&str]| {
             let mut headers = HeaderMap::new();

@@ -14,6 +14,7 @@ use turquoise_core::Tokens;
 
 use super::metrics::{self, Metrics};
 use super::published::Served;
+use super::signer::Signer;
 use super::token;
 use super::{events, resource};
 
@@ -31,7 +32,10 @@ pub(super) struct Origin {
     /// Turns true when the server shall end.
     pub(super) stopped: Receiver<bool>,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) tokens: Tokens,
+    pub(super) tokens: Receiver<Arc<Tokens>>,
+    pub(super) signer: Arc<Signer>,
+    /// How many event streams there may be.
+    pub(super) most_streams: u64,
     /// Which pages may read the event stream.
     pub(super) cors: HeaderValue,
 }
@@ -78,7 +82,7 @@ async fn health(State(origin): State<Arc<Origin>>) -> Response {
     };
     // What is wrong names flags: who needs a token to read the document is not told here.
     match trouble {
-        Some(_) if !origin.tokens.is_empty() => {
+        Some(_) if !origin.tokens.borrow().is_empty() => {
             text.push_str("the file is not what is served; the server's stderr says why\n");
         }
         Some(trouble) => text.push_str(&format!("{trouble}\n")),

@@ -1,6 +1,6 @@
 //! Bearer tokens (RFC 6750): who may read the document.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -15,9 +15,9 @@ use crate::document::reason;
 use crate::failure::Failure;
 
 /// Reads a file with a token on each line: two while one replaces the other. Without a file, everybody is let in.
-pub(super) fn read(file: Option<&Path>) -> Result<Tokens, Failure> {
+pub(super) fn read(file: &[PathBuf]) -> Result<Tokens, Failure> {
     let mut tokens = Tokens::default();
-    let Some(file) = file else { return Ok(tokens) };
+    let [file, ..] = file else { return Ok(tokens) };
     let name = file.display();
     let text = std::fs::read_to_string(file)
         .map_err(|error| Failure::Work(format!("cannot read `{name}`: {}", reason(&error))))?;
@@ -36,7 +36,7 @@ pub(super) fn read(file: Option<&Path>) -> Result<Tokens, Failure> {
 /// Answers 401 to who has no token. A browser's preflight never has one, and learns nothing.
 pub(super) async fn authorize(State(origin): State<Arc<Origin>>, request: Request, next: Next) -> Response {
     let shown = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
-    let tokens = &origin.tokens;
+    let tokens = Arc::clone(&origin.tokens.borrow());
     if request.method() != Method::OPTIONS && !tokens.is_empty() && !tokens.admit(shown) {
         return (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")]).into_response();
     }

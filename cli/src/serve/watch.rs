@@ -5,26 +5,20 @@
 //! microsecond each time. What it must take care of: a file that is written while we read, and two versions within one
 //! tick of the file system's clock.
 
-use std::fs::{self, Metadata};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use turquoise_core::CompileError;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::published::Published;
+use super::stable::{self, Stamp};
 use crate::document::reason;
 use crate::failure::Failure;
-use crate::key::Keys;
 use crate::report;
 
 /// How often the file is looked at.
 pub(super) const INTERVAL: Duration = Duration::from_millis(10);
-
-/// For how long a file that was just written is read again although it looks the same: the clock of a file system has
-/// ticks of several milliseconds, and two versions may share one.
-const FRESH: Duration = Duration::from_millis(100);
 
 /// How long a file must stay broken, or away, before that is worth a word: whoever writes in place empties it first.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -62,36 +56,15 @@ impl Trouble {
     }
 }
 
-/// What tells two versions of a file apart without reading it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-}
-
 /// Looks at one file again and again.
 #[derive(Debug)]
 pub(super) struct Watcher {
     path: PathBuf,
     /// As messages call the file.
     name: String,
-    keys: Keys,
     stamp: Option<Stamp>,
+    /// What was read of a file that was written a moment ago, and has to be the same at the next look.
+    unsettled: Option<(Stamp, u128)>,
     /// The hash of the document that is served.
     served: Option<u128>,
     trouble: Option<Trouble>,
@@ -101,13 +74,13 @@ pub(super) struct Watcher {
 
 impl Watcher {
     /// A watcher that has not looked yet.
-    pub(super) fn new(path: &Path, keys: Keys) -> Self {
+    pub(super) fn new(path: &Path) -> Self {
         let name = path.display().to_string();
         Self {
             path: path.to_owned(),
             name,
-            keys,
             stamp: None,
+            unsettled: None,
             served: None,
             trouble: None,
             complained: false,
@@ -116,7 +89,12 @@ impl Watcher {
 
     /// Looks at the file for the first time, when it should be there and compile. The watcher can go on either way.
     pub(super) fn first(&mut self) -> Result<Published, Failure> {
-        match self.poll() {
+        let mut event = self.poll();
+        while event.is_none() && self.unsettled.is_some() {
+            std::thread::sleep(INTERVAL);
+            event = self.poll();
+        }
+        match event {
             Some(Event::Changed(published)) => Ok(published),
             _ => {
                 self.complained = true;
@@ -136,30 +114,34 @@ impl Watcher {
 
     /// Looks at the file.
     pub(super) fn poll(&mut self) -> Option<Event> {
-        let metadata = match fs::metadata(&self.path) {
-            Ok(metadata) if metadata.is_file() => metadata,
-            Ok(_) => return self.unreadable("it is not a file"),
+        let stamp = match Stamp::of_path(&self.path) {
+            Ok(stamp) => stamp,
             Err(error) => return self.unreadable(&reason(&error)),
         };
-        // Taken before reading: what is written from now on changes it, and is read next time.
-        let stamp = Stamp::of(&metadata);
         let readable = self.trouble.as_ref().is_none_or(|trouble| trouble.hash.is_some());
-        if self.stamp == Some(stamp) && readable && !is_fresh(&metadata) {
+        if self.stamp == Some(stamp) && readable && self.unsettled.is_none() && !stamp.is_fresh() {
             return self.tell();
         }
-        let bytes = match fs::read(&self.path) {
-            Ok(bytes) => bytes,
+        let (stamp, bytes) = match stable::read(&self.path) {
+            Ok(read) => read,
             Err(error) => return self.unreadable(&reason(&error)),
         };
         self.stamp = Some(stamp);
         let hash = xxh3_128(&bytes);
+        let before = self.unsettled.take();
+        let is_known =
+            [self.served, self.trouble.as_ref().and_then(|trouble| trouble.hash)].contains(&Some(hash));
+        if stamp.is_fresh() && !is_known && before != Some((stamp, hash)) {
+            self.unsettled = Some((stamp, hash));
+            return None;
+        }
         if self.served == Some(hash) {
             return self.recovered();
         }
         if self.trouble.as_ref().is_some_and(|trouble| trouble.hash == Some(hash)) {
             return self.tell();
         }
-        match Published::new(&self.name, bytes, hash, &self.keys) {
+        match Published::new(&self.name, bytes, hash) {
             Ok(published) => {
                 (self.served, self.trouble, self.complained) = (Some(hash), None, false);
                 Some(Event::Changed(published))
@@ -172,6 +154,7 @@ impl Watcher {
     }
 
     fn unreadable(&mut self, reason: &str) -> Option<Event> {
+        self.unsettled = None;
         if self.trouble.as_ref().is_some_and(Trouble::is_unreadable) {
             return self.tell();
         }
@@ -217,10 +200,4 @@ impl Watcher {
             None => "there is nothing to serve",
         }
     }
-}
-
-fn is_fresh(metadata: &Metadata) -> bool {
-    let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-    // A time in the future tells nothing; the stamp alone must do.
-    modified.elapsed().is_ok_and(|age| age < FRESH)
 }

@@ -4,8 +4,11 @@ mod client;
 mod coding;
 mod events;
 mod files;
+mod limits;
 mod many;
 mod operating;
+mod secrets;
+mod torn;
 
 use std::time::{Duration, Instant};
 

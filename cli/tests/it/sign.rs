@@ -8,8 +8,8 @@ use base64ct::{Base64, Encoding as _};
 use crate::run::Folder;
 
 /// A case of RFC 8032, section 7.1, in hexadecimal.
-struct Vector {
-    secret: &'static str,
+pub(crate) struct Vector {
+    pub(crate) secret: &'static str,
     public: &'static str,
     message: &'static str,
     signature: &'static str,
@@ -39,6 +39,10 @@ const VECTORS: [Vector; 3] = [
     },
 ];
 
+/// Two of them as keys.
+pub(crate) const FIRST_KEY: &Vector = &VECTORS[0];
+pub(crate) const SECOND_KEY: &Vector = &VECTORS[1];
+
 fn bytes(hex: &str) -> Vec<u8> {
     (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }
@@ -50,6 +54,11 @@ pub(crate) fn pem(secret: &str) -> String {
 }
 
 impl Vector {
+    /// The name of its key.
+    pub(crate) fn id(&self) -> String {
+        format!("k{}", &self.public[..16])
+    }
+
     /// As the header says it.
     fn member(&self) -> String {
         format!("k{}=:{}:", &self.public[..16], Base64::encode_string(&bytes(self.signature)))

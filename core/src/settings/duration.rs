@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, Error};
 
-/// Reads a whole number with its unit.
-pub(crate) fn parse(text: &str) -> Option<Duration> {
+/// Reads a duration as configurations have it: a whole number with its unit, such as `250ms`, `5s`, `10m` or `2h`.
+pub fn parse(text: &str) -> Option<Duration> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits)?;
     let number: u32 = number.parse().ok()?;

@@ -10,7 +10,7 @@ mod status;
 mod tokens;
 mod trust;
 
-pub(crate) use duration::parse as parse_duration;
+pub use duration::parse as parse_duration;
 pub use error::SettingsError;
 pub(crate) use names::is_token;
 pub use ofrep::{EventStream, OfrepSettings, StreamEndpoint, StreamKind, VisibleFlags};

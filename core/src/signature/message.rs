@@ -142,10 +142,16 @@ pub struct Statement<'a> {
 
 impl Statement<'_> {
     /// Signs it with each of these keys, whose secret parts `sign` holds.
-    pub fn sign<S: Fn(&[u8]) -> [u8; 64]>(&self, keys: impl IntoIterator<Item = (PublicKey, S)>) -> SignedFields {
+    pub fn sign<S: Fn(&[u8]) -> [u8; 64]>(
+        &self,
+        keys: impl IntoIterator<Item = (PublicKey, S)>,
+    ) -> SignedFields {
         let names: Vec<_> = self.audiences.iter().map(|name| format!("\"{name}\"")).collect();
-        let mut fields =
-            SignedFields { digest: self.digest.field(), audience: names.join(", "), ..SignedFields::default() };
+        let mut fields = SignedFields {
+            digest: self.digest.field(),
+            audience: names.join(", "),
+            ..SignedFields::default()
+        };
         let covered: &[&str] = match self.audiences {
             [] => &[DIGEST_FIELD],
             _ => &[DIGEST_FIELD, AUDIENCE_FIELD],
@@ -175,7 +181,10 @@ impl Statement<'_> {
 }
 
 /// The text that is signed (RFC 9421, section 2.5): a line for each component, and one for the parameters.
-pub(super) fn signature_base<'a>(components: impl Iterator<Item = (&'a str, &'a str)>, params: &str) -> String {
+pub(super) fn signature_base<'a>(
+    components: impl Iterator<Item = (&'a str, &'a str)>,
+    params: &str,
+) -> String {
     let mut base = String::new();
     for (name, value) in components {
         base.push_str(&format!("\"{name}\": {value}\n"));

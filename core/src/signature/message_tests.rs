@@ -32,7 +32,8 @@ fn stated(covered: &[(&str, &str)], params: &str) -> SignedFields {
     let names: Vec<_> = covered.iter().map(|(name, _)| format!("\"{name}\"")).collect();
     let params = format!("({}){params}", names.join(" "));
     let signature = key(7).sign(signature_base(covered.iter().copied(), &params).as_bytes());
-    let value = |name| covered.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| *value).to_owned();
+    let value =
+        |name| covered.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| *value).to_owned();
     SignedFields {
         digest: value(DIGEST_FIELD),
         audience: value(AUDIENCE_FIELD),
@@ -41,7 +42,12 @@ fn stated(covered: &[(&str, &str)], params: &str) -> SignedFields {
     }
 }
 
-fn verify(seeds: &[u8], audience: Option<&str>, fields: &SignedFields, now: u64) -> Result<Validity, Untrusted> {
+fn verify(
+    seeds: &[u8],
+    audience: Option<&str>,
+    fields: &SignedFields,
+    now: u64,
+) -> Result<Validity, Untrusted> {
     let keys: Vec<_> = seeds.iter().copied().map(public).collect();
     Trust { keys: &keys, audience }.verify(fields, &DocumentDigest::of(DOCUMENT), Some(now))
 }
@@ -74,7 +80,8 @@ fn the_signature_base_is_that_of_rfc_9421() {
          ;created=1618884473;keyid=\"test-key-ed25519\""
     );
     let public = PublicKey::parse("JrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs=").unwrap();
-    let signature = "wqcAqbmYJ2ji2glfAMaRy4gruYYnx2nEFN2HN6jrnDnQCK1u02Gb04v9EDgwUPiu4A0w6vuQv5lIp5WPpBKRCw==";
+    let signature =
+        "wqcAqbmYJ2ji2glfAMaRy4gruYYnx2nEFN2HN6jrnDnQCK1u02Gb04v9EDgwUPiu4A0w6vuQv5lIp5WPpBKRCw==";
     let signature = Signature::from_slice(&STANDARD.decode(signature).unwrap()).unwrap();
     assert!(public.0.verify_strict(base.as_bytes(), &signature).is_ok());
     let secret = STANDARD.decode("n4Ni+HpISpVObnQMW0wOhCKROaIKqKtW/2ZYb2p9KcU=").unwrap();
@@ -111,7 +118,9 @@ fn the_fields_look_as_documented() {
 
 #[test]
 fn one_signature_by_one_key_is_enough_so_keys_can_be_rotated() {
-    for (keys, signers) in [(&[7][..], &[7][..]), (&[7, 8], &[7]), (&[7, 8], &[8]), (&[7], &[8, 7]), (&[8], &[8, 7])] {
+    for (keys, signers) in
+        [(&[7][..], &[7][..]), (&[7, 8], &[7]), (&[7, 8], &[8]), (&[7], &[8, 7]), (&[8], &[8, 7])]
+    {
         assert_eq!(verify(keys, None, &signed(signers, &[]), NOW), Ok(VALIDITY), "{keys:?} {signers:?}");
     }
     // One that is broken does not spoil the other.
@@ -186,7 +195,11 @@ fn a_signature_holds_for_its_time() {
     assert_eq!(error, Untrusted::Future { created: VALIDITY.created });
     assert!(error.to_string().contains("signed at 2026-11-20T07:59:00Z"), "{error}");
     let trust = Trust { keys: &[public(7)], audience: None };
-    assert_eq!(trust.verify(&fields, &DocumentDigest::of(DOCUMENT), None), Ok(VALIDITY), "accepted in its time");
+    assert_eq!(
+        trust.verify(&fields, &DocumentDigest::of(DOCUMENT), None),
+        Ok(VALIDITY),
+        "accepted in its time"
+    );
     assert_eq!(at(u64::MAX).unwrap_err().reason(), "expired");
 }
 
@@ -201,12 +214,8 @@ fn what_was_signed_before_is_a_replay() {
 #[test]
 fn the_newest_of_several_signatures_counts() {
     let (old, mut new) = (signed(&[7], &[]), SignedFields::default());
-    let statement = Statement {
-        digest: DocumentDigest::of(DOCUMENT),
-        audiences: &[],
-        created: NOW,
-        expires: NOW + 300,
-    };
+    let statement =
+        Statement { digest: DocumentDigest::of(DOCUMENT), audiences: &[], created: NOW, expires: NOW + 300 };
     for (older, newer) in [(&old, &statement)] {
         let newer = newer.sign([(public(8), |base: &[u8]| key(8).sign(base).to_bytes())]);
         new.digest = newer.digest;
@@ -244,7 +253,10 @@ fn what_cannot_be_checked_is_not_believed() {
         (stated(&[digest], &params.replace(";created=1", ";created=9")), "it expires before it was created"),
     ] {
         let error = verify(&[7], None, &fields, NOW).unwrap_err();
-        assert!(matches!(error, Untrusted::Unsupported { .. }) && error.to_string().contains(why), "{error}: {why}");
+        assert!(
+            matches!(error, Untrusted::Unsupported { .. }) && error.to_string().contains(why),
+            "{error}: {why}"
+        );
     }
     let mut strict = stated(&[digest], &params);
     strict.input = strict.input.replace("\"unencoded-digest\"", "\"unencoded-digest\";sf");

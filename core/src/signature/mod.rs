@@ -52,6 +52,11 @@ impl PublicKey {
         }
     }
 
+    /// The public part of a key that signs.
+    pub fn of(key: VerifyingKey) -> Self {
+        Self(key)
+    }
+
     /// The name under which its signatures stand in the header.
     pub fn id(&self) -> String {
         let mut id = "k".to_owned();

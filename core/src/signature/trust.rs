@@ -165,9 +165,10 @@ fn covered(list: &InnerList) -> Result<Vec<&'static str>, String> {
     let mut covered = Vec::new();
     for item in &list.items {
         let name = item.bare_item.as_string().map_or("", |name| name.as_str());
-        let name = [DIGEST_FIELD, AUDIENCE_FIELD].into_iter().find(|known| *known == name).ok_or_else(|| {
-            format!("it covers `{name}`, and may cover only `{DIGEST_FIELD}` and `{AUDIENCE_FIELD}`")
-        })?;
+        let name =
+            [DIGEST_FIELD, AUDIENCE_FIELD].into_iter().find(|known| *known == name).ok_or_else(|| {
+                format!("it covers `{name}`, and may cover only `{DIGEST_FIELD}` and `{AUDIENCE_FIELD}`")
+            })?;
         if !item.params.is_empty() || covered.contains(&name) {
             return Err(format!("it covers `{name}` with parameters, or twice"));
         }

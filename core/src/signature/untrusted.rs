@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use super::message::{
-    AUDIENCE_FIELD, DIGEST_FIELD, SIGNATURE_FIELD, SIGNATURE_INPUT_FIELD,
-};
+use super::message::{AUDIENCE_FIELD, DIGEST_FIELD, SIGNATURE_FIELD, SIGNATURE_INPUT_FIELD};
 use super::trust::MAX_CLOCK_SKEW_SECONDS;
 use crate::explain::time::rfc3339;
 
