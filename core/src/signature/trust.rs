@@ -135,7 +135,9 @@ impl Trust<'_> {
         let components = covered.iter().filter_map(|name| Some((*name, fields.covered(name)?)));
         let base = signature_base(components, &params);
         let signature = signature.and_then(|signature| Signature::from_slice(signature).ok());
-        if !signature.is_some_and(|signature| key.0.verify_strict(base.as_bytes(), &signature).is_ok()) {
+        let fits =
+            signature.is_some_and(|signature| key.0.verify_strict(base.as_bytes(), &signature).is_ok());
+        if !fits {
             return Err(Untrusted::Mismatch(key.id()));
         }
         let Some(audience) = self.audience else { return Ok(validity) };
