@@ -216,12 +216,10 @@ fn the_newest_of_several_signatures_counts() {
     let (old, mut new) = (signed(&[7], &[]), SignedFields::default());
     let statement =
         Statement { digest: DocumentDigest::of(DOCUMENT), audiences: &[], created: NOW, expires: NOW + 300 };
-    for (older, newer) in [(&old, &statement)] {
-        let newer = newer.sign([(public(8), |base: &[u8]| key(8).sign(base).to_bytes())]);
-        new.digest = newer.digest;
-        new.input = format!("{}, {}", newer.input, older.input);
-        new.signature = format!("{}, {}", older.signature, newer.signature);
-    }
+    let newer = statement.sign([(public(8), |base: &[u8]| key(8).sign(base).to_bytes())]);
+    new.digest = newer.digest;
+    new.input = format!("{}, {}", newer.input, old.input);
+    new.signature = format!("{}, {}", old.signature, newer.signature);
     let newest = Validity { created: NOW, expires: NOW + 300 };
     assert_eq!(verify(&[7, 8], None, &new, NOW), Ok(newest));
     assert_eq!(verify(&[7], None, &new, NOW), Ok(VALIDITY));
