@@ -20,6 +20,9 @@ const RESERVED_DESCRIPTORS: usize = 32;
 /// The most connections unless configured otherwise, however many descriptors there are: each takes some 20 KiB.
 const DEFAULT_CONNECTIONS: usize = 16_384;
 
+/// For how long nobody is taken for silent.
+const NEWCOMER: Duration = Duration::from_secs(1);
+
 /// How long a newcomer waits for a connection that makes room to be gone.
 const EVICTION: Duration = Duration::from_secs(1);
 
@@ -53,8 +56,8 @@ struct State {
     leaving: bool,
 }
 
-/// What a connection is doing, first those that make room first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// Nothing was ever asked completely.
     New,
@@ -155,7 +158,7 @@ impl Taken {
     fn victim(&self, client: IpAddr) -> Option<Arc<Place>> {
         let present =
             || self.places.values().map(|place| (place, *place.lock())).filter(|(_, state)| !state.leaving);
-        let first = |(_, state): &(&Arc<Place>, State)| (state.phase, state.since);
+        let first = |(_, state): &(&Arc<Place>, State)| state.rank();
         if let Some((place, _)) =
             present().filter(|(_, state)| state.phase != Phase::Served).min_by_key(first)
         {
@@ -172,6 +175,19 @@ impl Taken {
         }
         let (place, _) = present().filter(|(place, _)| place.client == *greediest).min_by_key(first)?;
         Some(Arc::clone(place))
+    }
+}
+
+impl State {
+    /// Who makes room first has the lowest rank: who has been silent, then who is idle, then who has just come.
+    fn rank(&self) -> (u8, Instant) {
+        let class = match self.phase {
+            Phase::New if self.since.elapsed() >= NEWCOMER => 0,
+            Phase::Asking | Phase::Idle => 1,
+            Phase::New => 2,
+            Phase::Served => 3,
+        };
+        (class, self.since)
     }
 }
 
@@ -253,25 +269,29 @@ mod tests {
         numbers.iter().position(|id| !taken.contains(id))
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn who_never_asked_makes_room_first_then_who_is_idle_the_longest() {
         let places = Places::new(3);
         let held = fill(&places, &[1, 2, 3]).await;
-        for held in &held {
-            held.place.served();
-            held.place.answered();
+        for number in [1, 2, 0] {
+            held[number].place.served();
+            held[number].place.answered();
+            tokio::time::advance(Duration::from_millis(1)).await;
         }
-        // Used again, so that it is idle for less time than the others.
-        held[0].place.heard();
-        held[0].place.served();
-        held[0].place.answered();
         assert_eq!(evicted_for(&places, 9, held).await, Some(1));
         let places = Places::new(3);
         let held = fill(&places, &[1, 2, 3]).await;
         held[0].place.served();
         held[1].place.served();
         held[1].place.answered();
+        tokio::time::advance(NEWCOMER).await;
         assert_eq!(evicted_for(&places, 9, held).await, Some(2));
+        // Who has just come is about to ask.
+        let places = Places::new(2);
+        let held = fill(&places, &[1, 2]).await;
+        held[0].place.served();
+        held[0].place.answered();
+        assert_eq!(evicted_for(&places, 9, held).await, Some(0));
     }
 
     #[tokio::test]
