@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint wasm preview bench differential tools
+.PHONY: help demo up test lint wasm preview bench differential fuzz tools
 
 ROOT := $(CURDIR)
 MODULE := dist/turquoise.wasm
@@ -43,6 +43,9 @@ preview: ## Build the npm package: preview/pkg
 
 differential: preview ## Compare with flagd's reference evaluator over PAIRS random documents
 	@PAIRS=$${PAIRS:-200000} npm --prefix preview run differential
+
+fuzz: ## Run each fuzz target for FUZZ_SECONDS (60), or FUZZ_TARGETS alone (see fuzz/README.md)
+	@fuzz/run $${FUZZ_SECONDS:-60} $${FUZZ_TARGETS:-}
 
 lint: tools ## Check format, lints, documentation, licences and the dependency rule
 	@.ci/install-tools lint

@@ -1,9 +1,21 @@
 //! A second of each fuzz body in every `cargo test`, from a seed that is always the same: what a fuzzer found once, or
-//! would find at once, fails here without one. The long runs are those of `fuzz/`.
+//! would find at once, fails here without one. The long runs are those of `fuzz/`, and what they learned, in few small
+//! files, is in `fuzz/seeds`.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use turquoise_core::{Severity, fuzzing};
+
+type Body = fn(&[u8]);
+
+/// Every target of `fuzz/`, with its body.
+const TARGETS: [(&str, Body); 4] = [
+    ("document", fuzzing::document),
+    ("document_and_context", fuzzing::document_and_context),
+    ("ofrep", fuzzing::ofrep),
+    ("configuration", fuzzing::configuration),
+];
 
 /// How long each body runs.
 const LONG: Duration = Duration::from_secs(1);
@@ -68,7 +80,7 @@ fn mutate(random: &mut Random, document: &mut Vec<u8>) {
 }
 
 /// Runs `body` until the time is over; the input that it panicked on is printed.
-fn drive(mut body: impl FnMut(&mut Random) -> Vec<u8>, run: fn(&[u8])) {
+fn drive(mut body: impl FnMut(&mut Random) -> Vec<u8>, run: Body) {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let start = Instant::now();
     let mut runs = 0u32;
@@ -78,6 +90,50 @@ fn drive(mut body: impl FnMut(&mut Random) -> Vec<u8>, run: fn(&[u8])) {
         assert!(result.is_ok(), "run {runs} failed, with these bytes: {}", bytes.escape_ascii());
         runs += 1;
     }
+}
+
+/// The seeds of a target, in order.
+fn seeds(target: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(target);
+    let files = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    paths.sort();
+    paths.into_iter().map(|path| std::fs::read(path).unwrap()).collect()
+}
+
+/// Drives a target with its seeds, changed as fuzzers do.
+fn drive_seeds(target: &str) {
+    let seeds = seeds(target);
+    let (_, run) = TARGETS.into_iter().find(|(name, _)| *name == target).unwrap();
+    let changed = |random: &mut Random| {
+        let mut bytes = seeds[random.below(seeds.len())].clone();
+        mutate(random, &mut bytes);
+        bytes
+    };
+    drive(changed, run);
+}
+
+#[test]
+fn every_seed_of_every_target_holds() {
+    let manifest = include_str!("../../fuzz/Cargo.toml");
+    let targets: Vec<_> =
+        manifest.split("[[bin]]\nname = \"").skip(1).map(|bin| &bin[..bin.find('"').unwrap()]).collect();
+    assert_eq!(targets, TARGETS.map(|(name, _)| name), "each target runs here, too");
+    for (target, run) in TARGETS {
+        let seeds = seeds(target);
+        assert!(!seeds.is_empty(), "{target} has no seeds");
+        seeds.iter().for_each(|seed| run(seed));
+    }
+}
+
+#[test]
+fn ofrep_requests() {
+    drive_seeds("ofrep");
+}
+
+#[test]
+fn configurations() {
+    drive_seeds("configuration");
 }
 
 #[test]

@@ -3,17 +3,24 @@
 //! A body must not panic, must not run long, and asserts what holds for every document: see [`check`].
 //! Built with the feature `fuzzing` only.
 
+mod configuration;
 mod grammar;
+mod message;
+mod ofrep;
+mod served;
 
 use serde_json::Value as Json;
 
 use crate::flag::Reason;
+use crate::ofrep::{write_evaluation, write_flag_header};
 use crate::request::Request;
 use crate::snapshot::Snapshot;
 use crate::value::Context;
-use crate::{Compilation, CompileError, CompileOptions, Decision, Scratch, Timestamp, ofrep};
+use crate::{Compilation, CompileError, CompileOptions, Decision, Scratch, Timestamp};
 
+pub use configuration::configuration;
 pub use grammar::Choices;
+pub use ofrep::ofrep;
 
 /// A time within the schedules that [`Choices`] writes.
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
@@ -117,12 +124,12 @@ pub fn check(snapshot: &Snapshot, context: &Context) {
         assert_eq!(evaluation, again, "what the scratch held before does not matter");
 
         out.clear();
-        ofrep::write_evaluation(&mut out, snapshot, key, &evaluation);
+        write_evaluation(&mut out, snapshot, key, &evaluation);
         let answer: Result<Json, _> = serde_json::from_str(&out);
         assert!(answer.is_ok_and(|answer| answer.get("key").is_some_and(|k| k == key)), "no JSON: {out}");
     }
     out.clear();
-    ofrep::write_flag_header(&mut out, snapshot, snapshot.flags(), context, NOW, &mut scratch);
+    write_flag_header(&mut out, snapshot, snapshot.flags(), context, NOW, &mut scratch);
     assert!(out.is_ascii() && serde_json::from_str::<Json>(&out).is_ok(), "no header: {out}");
 
     for path in ["/", "/checkout", "/checkout/pay?x=1", ""] {

@@ -96,9 +96,10 @@ pub enum Host {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Source {
     /// The proxy's cluster that leads there.
+    #[serde(deserialize_with = "names::cluster")]
     pub cluster: String,
     /// The `:authority` to ask for; the cluster's name when absent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "names::authority")]
     pub authority: Option<String>,
     /// The path to ask for.
     #[serde(default = "default_path", deserialize_with = "names::path")]
@@ -295,6 +296,12 @@ mod tests {
                 r#"{"source": {"cluster": "c", "publicKeys": ["6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw=", "AAAA"]}}"#,
                 &["$.source.publicKeys[1]", "`AAAA…` has 3 bytes"],
             ),
+            (r#"{"source": {"cluster": "c\u000ax"}}"#, &["$.source.cluster", "`c\\nx`", "control character"]),
+            (
+                r#"{"source": {"cluster": "c", "authority": "a b"}}"#,
+                &["$.source.authority", "`a b`", "config.internal:8080"],
+            ),
+            (r#"{"source": {"cluster": "c", "authority": ""}}"#, &["$.source.authority", "``"]),
             (
                 r#"{"source": {"cluster": "c", "maxBytes": 0}}"#,
                 &["$.source.maxBytes", "`0`", "from 1 to 67108864"],

@@ -39,6 +39,29 @@ pub(super) fn headers<'de, D: Deserializer<'de>>(
         .collect()
 }
 
+/// A name that may become the `:authority` of a request.
+pub(super) fn cluster<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    match name.bytes().any(|byte| byte.is_ascii_control()) {
+        true => {
+            Err(D::Error::custom(format!("the name `{}` holds a control character", name.escape_debug())))
+        }
+        false => Ok(name),
+    }
+}
+
+pub(super) fn authority<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let authority = Option::<String>::deserialize(deserializer)?;
+    let is_wrong = |name: &&String| name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic());
+    match authority.as_ref().filter(is_wrong) {
+        Some(wrong) => Err(D::Error::custom(format!(
+            "`{}` is not an authority: write a host name, possibly with a port, such as `config.internal:8080`",
+            wrong.escape_debug()
+        ))),
+        None => Ok(authority),
+    }
+}
+
 pub(super) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let path = String::deserialize(deserializer)?;
     if path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic()) {
