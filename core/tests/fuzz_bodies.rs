@@ -10,11 +10,12 @@ use turquoise_core::{Severity, fuzzing};
 type Body = fn(&[u8]);
 
 /// Every target of `fuzz/`, with its body.
-const TARGETS: [(&str, Body); 4] = [
+const TARGETS: [(&str, Body); 5] = [
     ("document", fuzzing::document),
     ("document_and_context", fuzzing::document_and_context),
     ("ofrep", fuzzing::ofrep),
     ("configuration", fuzzing::configuration),
+    ("signature", fuzzing::signature),
 ];
 
 /// How long each body runs.
@@ -129,6 +130,11 @@ fn every_seed_of_every_target_holds() {
 #[test]
 fn ofrep_requests() {
     drive_seeds("ofrep");
+}
+
+#[test]
+fn signatures() {
+    drive_seeds("signature");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod grammar;
 mod message;
 mod ofrep;
 mod served;
+mod signature;
 
 use serde_json::Value as Json;
 
@@ -21,6 +22,7 @@ use crate::{Compilation, CompileError, CompileOptions, Decision, Scratch, Timest
 pub use configuration::configuration;
 pub use grammar::Choices;
 pub use ofrep::ofrep;
+pub use signature::signature;
 
 /// A time within the schedules that [`Choices`] writes.
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
