@@ -33,6 +33,7 @@ mod compile;
 mod decision;
 mod eval;
 mod explain;
+pub mod feed;
 mod flag;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
@@ -67,8 +68,8 @@ pub use request::{Bindings, Request, RequestContext, TargetingKey};
 pub use route::RouteId;
 pub use settings::{
     AttributeSource, ContextSettings, EventStream, FlagHeader, Host, InvalidToken, KeySource, OfrepSettings,
-    Settings, SettingsError, Source, StatusSettings, StreamEndpoint, StreamKind, Tokens, VisibleFlags,
-    parse_duration,
+    Settings, SettingsError, Source, Startup, StatusSettings, StreamEndpoint, StreamKind, Tokens, Versions,
+    VisibleFlags, parse_duration,
 };
 pub use signature::{
     AUDIENCE_FIELD, DIGEST_FIELD, DocumentDigest, MAX_AUDIENCE_BYTES, MAX_CLOCK_SKEW_SECONDS, PublicKey,

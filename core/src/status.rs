@@ -24,6 +24,8 @@ pub struct Facts<'a> {
     pub source: Option<&'a Source>,
     /// Seconds since the source last confirmed what is in force.
     pub age_seconds: Option<u64>,
+    /// Whether the source has gone to and fro between two documents of late.
+    pub alternates: bool,
     /// The last error as [`LastError::to_json`] wrote it.
     pub last_error: Option<&'a str>,
     /// Which VM answers.
@@ -65,6 +67,7 @@ impl Facts<'_> {
                 authority: source.authority.as_deref().unwrap_or(&source.cluster),
                 path: source.path_alone(),
                 signed: !source.public_keys.is_empty(),
+                alternates: self.alternates,
             }),
             last_error,
             vm: Vm { id: hex(self.vm), leads: self.leads },
@@ -130,6 +133,7 @@ struct SourcePart<'a> {
     authority: &'a str,
     path: &'a str,
     signed: bool,
+    alternates: bool,
 }
 
 #[derive(Serialize)]
@@ -216,6 +220,7 @@ mod tests {
             in_force: InForce::Fetched,
             source: Some(&source),
             age_seconds: Some(4),
+            alternates: true,
             last_error: Some(&error),
             vm: 10,
             leads: true,
@@ -230,7 +235,7 @@ mod tests {
         assert_eq!(page["ageSeconds"], 4);
         assert_eq!(
             page["source"],
-            json!({ "cluster": "c", "authority": "c", "path": "/d", "signed": false })
+            json!({ "cluster": "c", "authority": "c", "path": "/d", "signed": false, "alternates": true })
         );
         let time = "2026-11-20T08:00:00Z";
         assert_eq!(

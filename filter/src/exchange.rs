@@ -118,6 +118,15 @@ impl HttpContext for Exchange {
             status.answer(&headers, &self.live);
             return Action::Pause;
         }
+        if self.live.is_closed() {
+            host::answer(
+                503,
+                &[("retry-after", b"1"), ("cache-control", b"no-store")],
+                b"",
+                "turquoise_startup_closed",
+            );
+            return Action::Pause;
+        }
         let headers = match ofrep_calls::begin(&self.live, headers, end_of_stream, &self.scratch) {
             Begun::NotOurs(headers) => headers,
             Begun::Waits(call) => {

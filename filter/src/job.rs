@@ -1,9 +1,10 @@
 //! A document on its way into force, in slices: the worker that compiles it serves requests between them.
 
+use turquoise_core::feed::DocumentRecord;
 use turquoise_core::{Compilation, CompileOptions, Settings, Snapshot, Source};
 
 use crate::host;
-use crate::shared::{Meta, Shared};
+use crate::shared::Shared;
 use crate::trust::{self, Refusal};
 
 /// How long a slice of a large document takes, in microseconds. A request may have to wait for one, and where there are
@@ -29,7 +30,7 @@ const MOST_RESERVED: usize = 64 << 20;
 /// A document that is being fetched from shared data, or compiled.
 pub(crate) struct Job {
     /// What will be known of the document once it is in force.
-    pub(crate) meta: Meta,
+    pub(crate) record: DocumentRecord,
     /// Whether it came from the source: then all VMs shall have it.
     pub(crate) is_new: bool,
     /// The generation that the proxy had when it came, if it had one.
@@ -45,7 +46,7 @@ enum Stage {
     /// What was read of it so far, and from how many pieces.
     Gathering {
         document: Vec<u8>,
-        pieces: usize,
+        pieces: u32,
     },
     Gathered(Vec<u8>),
     Compiling(Box<Compilation<'static>>),
@@ -74,22 +75,29 @@ pub(crate) enum Progress {
 
 impl Job {
     /// Compiles what the source sent and may be trusted.
-    pub(crate) fn of_source(document: Vec<u8>, meta: Meta, before: Option<u64>) -> Self {
-        Self { meta, is_new: true, before, spent: 0, document: Vec::new(), stage: Stage::Gathered(document) }
+    pub(crate) fn of_source(document: Vec<u8>, record: DocumentRecord, before: Option<u64>) -> Self {
+        Self {
+            record,
+            is_new: true,
+            before,
+            spent: 0,
+            document: Vec::new(),
+            stage: Stage::Gathered(document),
+        }
     }
 
     /// Takes over what the proxy has.
-    pub(crate) fn of_shared(meta: Meta) -> Self {
+    pub(crate) fn of_shared(record: DocumentRecord) -> Self {
         let stage =
-            Stage::Gathering { document: Vec::with_capacity(meta.length.min(MOST_RESERVED)), pieces: 0 };
-        Self { meta, is_new: false, before: None, spent: 0, document: Vec::new(), stage }
+            Stage::Gathering { document: Vec::with_capacity(record.length.min(MOST_RESERVED)), pieces: 0 };
+        Self { record, is_new: false, before: None, spent: 0, document: Vec::new(), stage }
     }
 
     /// Works for a slice of time, a short one where it makes requests wait.
     pub(crate) fn slice(&mut self, circumstances: &Circumstances<'_>) -> Progress {
         let slice = match circumstances.serves {
             false => LONG_SLICE_MICROSECONDS,
-            true if self.meta.length > MOST_OF_SMALL => SLICE_MICROSECONDS,
+            true if self.record.length > MOST_OF_SMALL => SLICE_MICROSECONDS,
             true => SLICE_OF_SMALL_MICROSECONDS,
         };
         let start = host::now_microseconds();
@@ -112,16 +120,18 @@ impl Job {
         let Circumstances { shared, settings, source, like, .. } = *circumstances;
         self.stage = match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Gathering { mut document, pieces } => {
-                let Some(piece) = shared.piece(&self.meta, pieces) else { return Ok(Progress::Lost) };
+                let Some(piece) = shared.piece(&self.record, pieces) else { return Ok(Progress::Lost) };
                 document.extend_from_slice(&piece);
-                if document.len() < self.meta.length && !piece.is_empty() {
+                if document.len() < self.record.length && !piece.is_empty() {
                     Stage::Gathering { document, pieces: pieces + 1 }
                 } else {
-                    trust::still(source, &self.meta.seal, &document)?;
+                    trust::still(source, &self.record.provenance, &document)?;
                     Stage::Gathered(document)
                 }
             }
             Stage::Gathered(document) => {
+                #[cfg(feature = "trap")]
+                crate::trap::if_compiled(&document, self.is_new);
                 let options = options(settings, document.len(), Some(like));
                 let compilation = Compilation::new(document, options).map_err(|error| Refusal::of(&error))?;
                 Stage::Compiling(Box::new(compilation))

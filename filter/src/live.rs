@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
+use turquoise_core::feed::DocumentRecord;
 use turquoise_core::ofrep::Service;
 use turquoise_core::status::InForce;
-use turquoise_core::{Bindings, CompileError, FlagId, Settings, Snapshot, fingerprint};
+use turquoise_core::{Bindings, CompileError, FlagId, Settings, Snapshot, Startup, fingerprint};
 
 use crate::job::options;
 use crate::metrics::{OfrepRequests, Requests};
 use crate::request::property_names;
-use crate::shared::Meta;
 
 /// A snapshot in force. A request holds its own `Rc`, so a swap never changes a request under way.
 pub(crate) struct Live {
@@ -39,15 +39,21 @@ impl Live {
 
     /// Where this document comes from, by what the proxy knows of the one that was fetched last. One that is inlined and
     /// was fetched as well counts as fetched.
-    pub(crate) fn origin(&self, meta: Option<&Meta>) -> InForce {
+    pub(crate) fn origin(&self, fetched: Option<&DocumentRecord>) -> InForce {
         let live = self.snapshot.fingerprint();
         let inlined = self.settings.document.as_ref().map(|document| fingerprint(document.get().as_bytes()));
         match (live, inlined) {
             (0, _) => InForce::None,
-            _ if meta.is_some_and(|meta| meta.fingerprint == live) => InForce::Fetched,
+            _ if fetched.is_some_and(|fetched| fetched.fingerprint == live) => InForce::Fetched,
             (_, Some(inlined)) if inlined == live => InForce::Inlined,
             _ => InForce::Fetched,
         }
+    }
+
+    /// Whether no request may pass: there is no document yet, and the configuration wants gates to hold from the first
+    /// request on.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.settings.startup == Startup::Closed && self.origin(None) == InForce::None
     }
 
     pub(crate) fn new(settings: &Rc<Settings>, snapshot: Snapshot) -> Self {

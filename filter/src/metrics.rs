@@ -94,11 +94,12 @@ impl FetchResult {
 #[derive(Clone, Debug)]
 pub(crate) struct DocumentMetrics {
     fetches: [Option<Metric>; 4],
-    refusals: [Option<Metric>; 5],
+    refusals: [Option<Metric>; 6],
     compile: Option<Metric>,
     swaps: Option<Metric>,
     generation: Option<Metric>,
     age: Option<Metric>,
+    alternations: Option<Metric>,
 }
 
 impl DocumentMetrics {
@@ -125,6 +126,10 @@ impl DocumentMetrics {
                 MetricKind::Gauge,
                 &format!("turquoise_document_age_seconds.source=.={source};.;"),
             ),
+            alternations: host::metric(
+                MetricKind::Counter,
+                &format!("turquoise_source_alternations_total.source=.={source};.;"),
+            ),
         }
     }
 
@@ -135,6 +140,11 @@ impl DocumentMetrics {
     /// A document was refused.
     pub(crate) fn refused(&self, reason: Reason) {
         host::increment(self.refusals.get(reason as usize).copied().flatten());
+    }
+
+    /// The source went back to the document before, once more.
+    pub(crate) fn alternated(&self) {
+        host::increment(self.alternations);
     }
 
     /// Compiling a document took so many microseconds, in all slices together.

@@ -1,299 +1,338 @@
-//! What the VMs of one proxy share about a source: who asks it, what it last said, and whom to wake.
+//! The proxy's shared data: which VM asks the source, what it last said, whom to wake, what is being tried.
 //!
-//! All of it lies in the proxy's shared data, so it outlives every VM: a new one starts from what the proxy already has.
-//! Numbers are 64 bits, little-endian. Changes are compare-and-swap: whoever loses a race reads again.
+//! It outlives every VM: a new one starts from what the proxy already has. The records and their rules are
+//! `turquoise_core::feed`'s. Here they are read and changed, by compare-and-swap: whoever loses a race reads again.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use turquoise_core::feed::{
+    DocumentRecord, Idle, Lease, Members, Owner, PIECE_BYTES, PREFIX, Place, Registry, SourceRecord, Swept,
+    Trials, Verdict,
+};
 
 use crate::host;
-
-/// How long a lease holds without being renewed, in milliseconds: how long a source goes unasked when its holder dies.
-pub(crate) const LEASE_MILLISECONDS: u64 = 3000;
-
-/// Members that were not seen for so long are forgotten, in milliseconds: their VMs are gone.
-const MEMBER_MILLISECONDS: u64 = 60_000;
 
 /// How often a change is tried against others before it is left to them.
 pub(crate) const TRIES: usize = 10;
 
-/// Documents lie in shared data in pieces of so many bytes: reading a long one as a whole takes longer than a request
-/// should wait.
-const PIECE_BYTES: usize = 64 << 10;
+/// How often a change is tried that must not be left out. Of all who try, one succeeds each time.
+const MANY_TRIES: usize = 10_000;
 
-/// The keys of one source and one configuration.
-#[derive(Clone, Debug)]
+/// The documents that are being compiled, in the whole proxy.
+const TRIALS: &str = "trials";
+
+/// All configurations and sources of the proxy.
+const REGISTRY: &str = "registry";
+
+/// What is kept for a configuration. The one that drains must not hold back its successor, so each has its own.
+const LEASE: &str = "lease";
+const MEMBERS: &str = "members";
+const IDLE: &str = "idle";
+const ERROR: &str = "error";
+const LOG: &str = "log";
+
+/// What is kept for a source, for all configurations that have it.
+const DOCUMENT: &str = "document";
+
+/// What one configuration and its source keep in shared data.
+#[derive(Debug)]
 pub(crate) struct Shared {
-    /// Who asks, and until when: for each configuration, since the one that drains must not hold back its successor.
-    lease: String,
-    /// Whom to wake when there is something new: for each configuration as well.
-    members: String,
-    /// What went wrong last: for each configuration as well.
-    error: String,
-    /// What is known of the document, for every configuration with the same source.
-    meta: String,
-    /// The document itself, in pieces, in two places by turns: the one before can still be read.
-    document: String,
-    /// A VM that has nothing else to do.
-    idle: String,
-}
-
-/// What is known of the document.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Meta {
-    /// Counts the documents that the proxy has had.
-    pub(crate) generation: u64,
-    /// The document's fingerprint.
-    pub(crate) fingerprint: u64,
-    /// When the source last confirmed it, in milliseconds since the epoch.
-    pub(crate) confirmed: u64,
-    /// The document's bytes.
-    pub(crate) length: usize,
-    pub(crate) etag: Option<String>,
-    /// Under which keys it was accepted, and its signatures.
-    pub(crate) seal: Seal,
-    /// The version that it carries.
-    pub(crate) version: Option<String>,
-}
-
-/// Why a document was accepted, for those who trust other keys.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Seal {
-    /// Which keys the one who accepted it trusts, as [`trust::keys`](crate::trust::keys) has them.
-    pub(crate) keys: u64,
-    /// The header with the signatures; empty when there was none.
-    pub(crate) signature: Vec<u8>,
-}
-
-/// The number at this index.
-pub(crate) fn number(bytes: &[u8], index: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(*bytes.get(index * 8..)?.first_chunk()?))
-}
-
-/// The bytes that [`number`] reads.
-pub(crate) fn numbers(numbers: &[u64]) -> Vec<u8> {
-    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+    owners: [Owner; 2],
+    /// The numbers in the names of their keys, of the configuration and of its source.
+    slots: Cell<[u32; 2]>,
 }
 
 /// Gives what several VMs change its place, while only the proxy's first VM runs: setting a value for the first time
 /// overwrites another's.
-pub(crate) fn place(key: &str, value: &[u8]) {
+fn place(key: &str) {
     if host::shared_data(key).0.is_none() {
-        host::set_shared_data(key, value, 0);
+        host::set_shared_data(key, &[], 0);
     }
 }
 
-/// Whether somebody who was seen then is still there: he says so every second.
-fn is_fresh(seen: u64, now: u64) -> bool {
-    seen.abs_diff(now) < LEASE_MILLISECONDS
+fn common(name: &str) -> String {
+    format!("{PREFIX}.{name}")
 }
 
-impl Meta {
-    fn parse(bytes: &[u8]) -> Option<Self> {
-        // Neither an ETag nor another header holds a newline; a version may.
-        let mut lines = bytes.get(40..)?.splitn(3, |byte| *byte == b'\n');
-        let etag = std::str::from_utf8(lines.next()?).ok()?;
-        Some(Self {
-            generation: number(bytes, 0)?,
-            fingerprint: number(bytes, 1)?,
-            confirmed: number(bytes, 2)?,
-            length: usize::try_from(number(bytes, 3)?).ok()?,
-            etag: Some(etag.to_owned()).filter(|etag| !etag.is_empty()),
-            seal: Seal { keys: number(bytes, 4)?, signature: lines.next().unwrap_or_default().to_vec() },
-            version: lines.next().and_then(|version| String::from_utf8(version.to_vec()).ok()),
-        })
-    }
+fn key(slot: u32, name: &str) -> String {
+    format!("{PREFIX}.{slot}.{name}")
+}
 
-    fn bytes(&self) -> Vec<u8> {
-        let mut bytes =
-            numbers(&[self.generation, self.fingerprint, self.confirmed, self.length as u64, self.seal.keys]);
-        bytes.extend_from_slice(self.etag.as_deref().unwrap_or_default().as_bytes());
-        bytes.push(b'\n');
-        bytes.extend_from_slice(&self.seal.signature);
-        if let Some(version) = &self.version {
-            bytes.push(b'\n');
-            bytes.extend_from_slice(version.as_bytes());
+fn piece_key(slot: u32, place: u32, index: u32) -> String {
+    format!("{PREFIX}.{slot}.{DOCUMENT}.{place}.{index}")
+}
+
+/// The value under this key; nothing where there is none.
+fn read(key: &str) -> Vec<u8> {
+    host::shared_data(key).0.unwrap_or_default()
+}
+
+/// Changes the value under `key` to what `change` makes of it, however often somebody else changes it meanwhile. What
+/// `change` returns beside it, unless it returned nothing, or others came first too often.
+fn update<T>(key: &str, tries: usize, change: impl Fn(&[u8]) -> Option<(Vec<u8>, T)>) -> Option<T> {
+    for _ in 0..tries {
+        let (bytes, cas) = host::shared_data(key);
+        let before = bytes.unwrap_or_default();
+        let (after, result) = change(&before)?;
+        if after == before || host::set_shared_data(key, &after, cas) {
+            return Some(result);
         }
-        bytes
     }
+    None
+}
+
+/// Empties the pieces of a place. Nobody else writes there.
+fn empty(slot: u32, place: Place) {
+    for index in 0..place.pieces {
+        host::set_shared_data(&piece_key(slot, place.number, index), &[], 0);
+    }
+}
+
+/// Changes the log record of a configuration, or the one that all configurations without a source have in common.
+pub(crate) fn update_log<T>(
+    shared: Option<&Shared>,
+    change: impl Fn(&[u8]) -> Option<(Vec<u8>, T)>,
+) -> Option<T> {
+    update(&shared.map_or_else(|| common(LOG), |shared| shared.own(LOG)), TRIES, change)
+}
+
+/// Sees to it that configurations without a source have a log record.
+pub(crate) fn place_log() {
+    place(&common(LOG));
 }
 
 impl Shared {
-    /// The keys for a configuration and its source, each by its fingerprint. What several VMs change gets its place
-    /// at once.
-    pub(crate) fn new(configuration: u64, source: u64) -> Self {
-        let shared = Self {
-            lease: format!("turquoise.{configuration:016x}.lease"),
-            members: format!("turquoise.{configuration:016x}.members"),
-            error: format!("turquoise.{configuration:016x}.error"),
-            meta: format!("turquoise.{source:016x}.meta"),
-            document: format!("turquoise.{source:016x}.document"),
-            idle: format!("turquoise.{configuration:016x}.idle"),
-        };
-        place(&shared.lease, &numbers(&[0, 0]));
-        place(&shared.members, &[]);
-        place(&shared.idle, &numbers(&[0, 0, 0]));
-        shared
+    /// For a configuration and its source, by fingerprint and identity.
+    pub(crate) fn new(configuration: u64, source: u64) -> Rc<Self> {
+        place(&common(REGISTRY));
+        place(&common(TRIALS));
+        let owners = [Owner::Configuration(configuration), Owner::Source(source)];
+        let shared = Self { owners, slots: Cell::default() };
+        shared.touch();
+        Rc::new(shared)
+    }
+
+    /// The key of something of this configuration.
+    fn own(&self, name: &str) -> String {
+        let [slot, _] = self.slots.get();
+        key(slot, name)
+    }
+
+    fn source_slot(&self) -> u32 {
+        let [_, slot] = self.slots.get();
+        slot
+    }
+
+    /// Says that configuration and source are in use, and learns the numbers of their keys.
+    fn touch(&self) {
+        let slots = update(&common(REGISTRY), MANY_TRIES, |bytes| {
+            let mut registry = Registry::decode(bytes);
+            let slots = self.owners.map(|owner| registry.touch(owner));
+            Some((registry.encode(), slots))
+        });
+        let Some(slots) = slots else { return };
+        self.slots.set(slots);
+        let [own, source] = slots;
+        [LEASE, MEMBERS, IDLE, ERROR, LOG].iter().for_each(|name| place(&key(own, name)));
+        place(&key(source, DOCUMENT));
+    }
+
+    /// Says that configuration and source are in use, and clears away those that are not.
+    pub(crate) fn keep_house(&self, now: u64) {
+        self.touch();
+        let swept = update(&common(REGISTRY), TRIES, |bytes| {
+            let mut registry = Registry::decode(bytes);
+            let swept = registry.next_round(now)?;
+            Some((registry.encode(), (swept, registry.sources().collect::<Vec<_>>())))
+        });
+        let Some((swept, sources)) = swept else { return };
+        for Swept { owner, slot } in swept {
+            match owner {
+                Owner::Configuration(_) => {
+                    for name in [LEASE, MEMBERS, IDLE, ERROR, LOG] {
+                        host::set_shared_data(&key(slot, name), &[], 0);
+                    }
+                }
+                Owner::Source(_) => {
+                    let record = SourceRecord::decode(&read(&key(slot, DOCUMENT)));
+                    record.places().for_each(|place| empty(slot, place));
+                    host::set_shared_data(&key(slot, DOCUMENT), &[], 0);
+                }
+            }
+            update(&common(REGISTRY), MANY_TRIES, |bytes| {
+                let mut registry = Registry::decode(bytes);
+                registry.remove(slot);
+                Some((registry.encode(), ()))
+            });
+        }
+        for slot in sources {
+            let left = change_source(slot, |record| Some(record.next_round())).unwrap_or_default();
+            left.into_iter().for_each(|place| discard(slot, place));
+        }
     }
 
     /// Takes or renews the lease, unless somebody else holds it. Whether `me` holds it now.
     pub(crate) fn lead(&self, me: u64, now: u64) -> bool {
-        let (lease, cas) = host::shared_data(&self.lease);
-        let held = lease.and_then(|bytes| Some((number(&bytes, 0)?, number(&bytes, 1)?)));
-        match held {
-            // A clock that was set back must not keep a dead holder's lease for ever.
-            Some((holder, until)) if holder != me && now < until && until - now <= LEASE_MILLISECONDS => {
-                false
-            }
-            _ => host::set_shared_data(
-                &self.lease,
-                &numbers(&[me, now.saturating_add(LEASE_MILLISECONDS)]),
-                cas,
-            ),
-        }
+        let (lease, cas) = host::shared_data(&self.own(LEASE));
+        let held = Lease::decode(&lease.unwrap_or_default());
+        (held.holder == me || !held.holds(now))
+            && host::set_shared_data(&self.own(LEASE), &Lease::new(me, now).encode(), cas)
     }
 
     /// Who was last given the lease.
-    pub(crate) fn holder(&self) -> Option<u64> {
-        number(&host::shared_data(&self.lease).0?, 0)
+    pub(crate) fn holder(&self) -> u64 {
+        Lease::decode(&read(&self.own(LEASE))).holder
     }
 
     /// Whether `me` holds the lease.
     pub(crate) fn leads(&self, me: u64, now: u64) -> bool {
-        let lease = host::shared_data(&self.lease).0.unwrap_or_default();
-        number(&lease, 0) == Some(me) && number(&lease, 1).is_some_and(|until| now < until)
+        let lease = Lease::decode(&read(&self.own(LEASE)));
+        lease.holder == me && lease.holds(now)
     }
 
     /// Gives the lease back, so that the others need not wait for its end.
     pub(crate) fn resign(&self, me: u64) {
-        let (lease, cas) = host::shared_data(&self.lease);
-        if lease.and_then(|bytes| number(&bytes, 0)) == Some(me) {
-            host::set_shared_data(&self.lease, &numbers(&[0, 0]), cas);
+        let (lease, cas) = host::shared_data(&self.own(LEASE));
+        if Lease::decode(&lease.unwrap_or_default()).holder == me {
+            host::set_shared_data(&self.own(LEASE), &Lease::default().encode(), cas);
         }
     }
 
     /// Says that this VM serves no requests, and so is the one to lead: what it does makes none wait.
     pub(crate) fn offer(&self, me: u64, queue: u32, now: u64) {
-        let (idle, cas) = host::shared_data(&self.idle);
-        let seen = idle.and_then(|bytes| Some((number(&bytes, 0)?, number(&bytes, 2)?)));
+        let (idle, cas) = host::shared_data(&self.own(IDLE));
+        let seen = Idle::decode(&idle.unwrap_or_default());
         // One offer is enough; who made it renews it.
-        let taken = seen.is_some_and(|(other, seen)| other != me && is_fresh(seen, now));
-        if !taken {
-            host::set_shared_data(&self.idle, &numbers(&[me, u64::from(queue), now]), cas);
+        if seen.vm == me || !seen.is_there(now) {
+            host::set_shared_data(&self.own(IDLE), &Idle::new(me, queue, now).encode(), cas);
         }
     }
 
     /// Takes back what [`Shared::offer`] said: this VM serves requests by now.
-    pub(crate) fn withdraw(&self, me: u64) {
-        let (idle, cas) = host::shared_data(&self.idle);
-        if idle.and_then(|bytes| number(&bytes, 0)) == Some(me) {
-            host::set_shared_data(&self.idle, &numbers(&[0, 0, 0]), cas);
+    pub(crate) fn withdraw_offer(&self, me: u64) {
+        let (idle, cas) = host::shared_data(&self.own(IDLE));
+        if Idle::decode(&idle.unwrap_or_default()).vm == me {
+            host::set_shared_data(&self.own(IDLE), &Idle::default().encode(), cas);
         }
     }
 
     /// Hands the lease to a VM that serves no requests, if there is one and `me` has the lease. Whether it did.
     pub(crate) fn hand_over(&self, me: u64, now: u64) -> bool {
-        let Some(idle) = host::shared_data(&self.idle).0 else { return false };
-        let offer = (number(&idle, 0), number(&idle, 1), number(&idle, 2));
-        let (Some(other), Some(queue), Some(seen)) = offer else { return false };
-        let (lease, cas) = host::shared_data(&self.lease);
-        if other == me || !is_fresh(seen, now) || lease.and_then(|bytes| number(&bytes, 0)) != Some(me) {
+        let idle = Idle::decode(&read(&self.own(IDLE)));
+        let (lease, cas) = host::shared_data(&self.own(LEASE));
+        if idle.vm == me
+            || !idle.is_there(now)
+            || Lease::decode(&lease.unwrap_or_default()).holder != me
+            || !host::set_shared_data(&self.own(LEASE), &Lease::new(idle.vm, now).encode(), cas)
+        {
             return false;
         }
-        let until = now.saturating_add(LEASE_MILLISECONDS);
-        if !host::set_shared_data(&self.lease, &numbers(&[other, until]), cas) {
-            return false;
-        }
-        if let Ok(queue) = u32::try_from(queue) {
-            host::wake(queue);
-        }
+        host::wake(idle.queue);
         true
     }
 
     /// Puts a queue among those to wake, and forgets members that have not been seen for long.
     pub(crate) fn join(&self, queue: u32, now: u64) {
-        for _ in 0..TRIES {
-            let (members, cas) = host::shared_data(&self.members);
-            let members = members.unwrap_or_default();
-            let others = members.chunks_exact(16).filter(|member| {
-                let seen = number(member, 1).unwrap_or(0);
-                number(member, 0) != Some(u64::from(queue)) && now.saturating_sub(seen) < MEMBER_MILLISECONDS
-            });
-            let mut value: Vec<u8> = others.flatten().copied().collect();
-            value.extend(numbers(&[u64::from(queue), now]));
-            if host::set_shared_data(&self.members, &value, cas) {
-                return;
-            }
-        }
+        update(&self.own(MEMBERS), MANY_TRIES, |bytes| {
+            let mut members = Members::decode(bytes);
+            members.join(queue, now);
+            Some((members.encode(), ()))
+        });
     }
 
     /// Wakes all members but the one with this queue.
     pub(crate) fn wake_others(&self, own: Option<u32>) {
-        let members = host::shared_data(&self.members).0.unwrap_or_default();
-        for member in members.chunks_exact(16) {
-            if let Some(queue) = number(member, 0).and_then(|queue| u32::try_from(queue).ok())
-                && Some(queue) != own
-            {
-                host::wake(queue);
-            }
-        }
+        let members = Members::decode(&read(&self.own(MEMBERS)));
+        members.queues().filter(|queue| Some(*queue) != own).for_each(host::wake);
     }
 
-    /// What is known of the document.
-    pub(crate) fn meta(&self) -> Option<Meta> {
-        host::shared_data(&self.meta).0.and_then(|bytes| Meta::parse(&bytes))
+    /// What is known of the source.
+    pub(crate) fn source(&self) -> SourceRecord {
+        SourceRecord::decode(&read(&key(self.source_slot(), DOCUMENT)))
     }
 
-    /// A piece of the document that `meta` speaks of; none once another one is being put there.
-    pub(crate) fn piece(&self, meta: &Meta, index: usize) -> Option<Vec<u8>> {
-        let mut piece = host::shared_data(&self.piece_key(meta, index)).0?;
-        let fingerprint = number(&piece, 0)?;
+    /// What is known of the document that the proxy has from the source.
+    pub(crate) fn document(&self) -> Option<DocumentRecord> {
+        self.source().current
+    }
+
+    /// Changes what is known of the source, unless `change` returns nothing.
+    pub(crate) fn change<T>(&self, change: impl Fn(&mut SourceRecord) -> Option<T>) -> Option<T> {
+        change_source(self.source_slot(), change)
+    }
+
+    /// A piece of this document; none once it gave way to another.
+    pub(crate) fn piece(&self, document: &DocumentRecord, index: u32) -> Option<Vec<u8>> {
+        let mut piece = read(&piece_key(self.source_slot(), document.place, index));
+        let fingerprint = piece.first_chunk().copied().map(u64::from_le_bytes)?;
         piece.drain(..8);
-        (fingerprint == meta.fingerprint).then_some(piece)
+        (fingerprint == document.fingerprint).then_some(piece)
     }
 
-    /// Puts a document where its pieces can be read, once `meta` is made known.
-    pub(crate) fn put(&self, document: &[u8], meta: &Meta) {
-        // An empty one has a piece, too: that there is none would mean that it is gone.
+    /// Puts a document into a place that was reserved for it.
+    pub(crate) fn put(&self, place: u32, document: &[u8], fingerprint: u64) {
         let pieces = document.chunks(PIECE_BYTES).chain(document.is_empty().then_some(document));
-        for (index, piece) in pieces.enumerate() {
+        for (index, piece) in (0..).zip(pieces) {
             let mut value = Vec::with_capacity(8 + piece.len());
-            value.extend(meta.fingerprint.to_le_bytes());
+            value.extend(fingerprint.to_le_bytes());
             value.extend_from_slice(piece);
-            self.overwrite(&self.piece_key(meta, index), &value);
+            host::set_shared_data(&piece_key(self.source_slot(), place, index), &value, 0);
         }
     }
 
-    fn piece_key(&self, meta: &Meta, index: usize) -> String {
-        format!("{}.{}.{index}", self.document, meta.generation % 2)
+    /// Empties a place that is of no use to anybody, so that it can be used again.
+    pub(crate) fn discard(&self, place: Place) {
+        discard(self.source_slot(), place);
     }
 
-    /// Makes of what is known of the document what `change` makes of it, however often somebody else changes it
-    /// meanwhile; nothing where that is nothing. Whether it was changed.
-    pub(crate) fn change_meta(&self, change: impl Fn(Option<Meta>) -> Option<Meta>) -> bool {
-        for _ in 0..TRIES {
-            let (bytes, cas) = host::shared_data(&self.meta);
-            let Some(meta) = change(bytes.and_then(|bytes| Meta::parse(&bytes))) else { return false };
-            if host::set_shared_data(&self.meta, &meta.bytes(), cas) {
-                return true;
-            }
-        }
-        false
+    /// Notes that `me` is about to work on this document, if it may.
+    pub(crate) fn begin_trial(&self, fingerprint: u64, me: u64, now: u64) -> Verdict {
+        let begun = update(&common(TRIALS), MANY_TRIES, |bytes| {
+            let mut trials = Trials::decode(bytes);
+            let verdict = trials.begin(fingerprint, me, now);
+            Some((trials.encode(), verdict))
+        });
+        begun.unwrap_or(Verdict::Wait)
+    }
+
+    /// `me` has done what it was at.
+    pub(crate) fn end_trial(&self, me: u64) {
+        update(&common(TRIALS), MANY_TRIES, |bytes| {
+            let mut trials = Trials::decode(bytes);
+            trials.end(me);
+            Some((trials.encode(), ()))
+        });
+    }
+
+    /// Whether `me` may compile this document.
+    pub(crate) fn verdict(&self, fingerprint: u64, me: u64, now: u64) -> Verdict {
+        Trials::decode(&read(&common(TRIALS))).verdict(fingerprint, me, now)
     }
 
     /// What went wrong last, in whichever VM, as it was written.
     pub(crate) fn error(&self) -> Option<String> {
-        String::from_utf8(host::shared_data(&self.error).0?).ok()
+        String::from_utf8(read(&self.own(ERROR))).ok().filter(|error| !error.is_empty())
     }
 
     /// Notes what went wrong.
     pub(crate) fn set_error(&self, error: &str) {
-        self.overwrite(&self.error, error.as_bytes());
+        update(&self.own(ERROR), TRIES, |_| Some((error.as_bytes().to_vec(), ())));
     }
+}
 
-    fn overwrite(&self, key: &str, value: &[u8]) {
-        for _ in 0..TRIES {
-            let (_, cas) = host::shared_data(key);
-            if host::set_shared_data(key, value, cas) {
-                return;
-            }
-        }
-    }
+fn change_source<T>(slot: u32, change: impl Fn(&mut SourceRecord) -> Option<T>) -> Option<T> {
+    update(&key(slot, DOCUMENT), MANY_TRIES, |bytes| {
+        let mut record = SourceRecord::decode(bytes);
+        let result = change(&mut record)?;
+        Some((record.encode(), result))
+    })
+}
+
+fn discard(slot: u32, place: Place) {
+    empty(slot, place);
+    change_source(slot, |record| {
+        record.release(place.number);
+        Some(())
+    });
 }

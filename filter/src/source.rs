@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use turquoise_core::Source;
+use turquoise_core::feed::Bucket;
 
 use crate::host::{self, CalloutError, Headers, Map};
 
@@ -13,11 +14,9 @@ const GRACE_MILLISECONDS: u64 = 1000;
 /// longer.
 const LONGEST_BACKOFF_MILLISECONDS: u64 = 10_000;
 
-/// An answer within so many milliseconds came at once.
-const AT_ONCE_MILLISECONDS: u64 = 5;
-
-/// How many answers in a row may come at once before the source is asked at intervals, however new they say they are.
-const MOST_AT_ONCE: u32 = 3;
+/// Whatever it answers, a source is asked once in so many milliseconds, or at its interval if that is shorter. A few
+/// questions may follow each other faster.
+const QUESTION_MILLISECONDS: u64 = 50;
 
 /// A source that is being polled.
 #[derive(Debug, Default)]
@@ -27,8 +26,8 @@ pub(crate) struct Poller {
     next: u64,
     /// How often fetching has failed since it last succeeded.
     failures: u32,
-    /// How many answers in a row came at once.
-    at_once: u32,
+    /// The questions that may still be asked at once.
+    bucket: Bucket,
     /// The last document that came, refused or not: the same one need not come again.
     last: Option<Last>,
 }
@@ -47,6 +46,8 @@ struct Pending {
     since: u64,
     /// When it is given up.
     until: u64,
+    /// The document that it asks about, by its fingerprint: a 304 speaks of it.
+    about: Option<u64>,
 }
 
 /// What an answer brought.
@@ -54,8 +55,8 @@ struct Pending {
 pub(crate) enum Answer {
     /// It is not the answer that is awaited: too late, or somebody else's.
     Unknown,
-    /// There is nothing newer than what came last.
-    NotModified,
+    /// There is nothing newer than the document with this fingerprint.
+    NotModified(Option<u64>),
     /// A document, whose body the proxy still has: the answer's headers, and its ETag.
     Document(Headers, Option<String>),
     /// No document, and why.
@@ -66,14 +67,29 @@ fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// What came of the wish to ask.
+#[derive(Debug)]
+pub(crate) enum Polled {
+    /// The source was asked, or need not be yet.
+    Settled,
+    /// It was asked so often that the next question has to wait so many milliseconds.
+    Limited(u64),
+    /// It cannot be asked, and why.
+    Failed(String),
+}
+
 impl Poller {
     /// Asks for the document, unless an answer is awaited or it is too early.
-    pub(crate) fn poll(&mut self, source: &Source, now: u64) -> Result<(), String> {
+    pub(crate) fn poll(&mut self, source: &Source, now: u64) -> Polled {
         // A clock that was set back must not stop the polling: what lies further ahead than it ever can is past.
         let longest = LONGEST_BACKOFF_MILLISECONDS.max(milliseconds(source.interval));
         let awaited = self.pending.is_some_and(|pending| pending.since <= now && now < pending.until);
         if awaited || (now < self.next && self.next - now <= longest) {
-            return Ok(());
+            return Polled::Settled;
+        }
+        if let Err(wait) = self.bucket.take(now, milliseconds(source.interval).min(QUESTION_MILLISECONDS)) {
+            self.next = now.saturating_add(wait);
+            return Polled::Limited(wait);
         }
         let wait = source.long_poll.map(|wait| format!("wait={}", wait.as_secs().max(1)));
         let authority = source.authority.as_deref().unwrap_or(&source.cluster);
@@ -94,14 +110,15 @@ impl Poller {
         match host::callout(&source.cluster, headers, timeout) {
             Ok(token) => {
                 let until = now.saturating_add(milliseconds(timeout)).saturating_add(GRACE_MILLISECONDS);
-                self.pending = Some(Pending { token, since: now, until });
-                Ok(())
+                let about = self.last.as_ref().map(|last| last.fingerprint);
+                self.pending = Some(Pending { token, since: now, until, about });
+                Polled::Settled
             }
             Err(error) => {
                 self.pending = None;
                 self.back_off(source, now);
                 let cluster = &source.cluster;
-                Err(match error {
+                Polled::Failed(match error {
                     CalloutError::UnknownCluster => {
                         format!(
                             "the proxy has no cluster `{cluster}`: define it, or correct `source.cluster`"
@@ -121,29 +138,27 @@ impl Poller {
             return Answer::Unknown;
         };
         let waited = now.saturating_sub(pending.since);
-        let answer = read_answer(headers, waited, milliseconds(deadline(source)));
+        let answer = read_answer(headers, waited, milliseconds(deadline(source)), pending.about);
         match &answer {
             Answer::Failed(_) => self.back_off(source, now),
             _ => {
                 self.failures = 0;
-                // A source that waited has shown that it can; so has one that says, by a new ETag, that it has
-                // something newer. Any other that answers at once is asked at intervals.
-                let long = |wait| waited >= milliseconds(wait) / 2;
-                let newer = match &answer {
-                    Answer::Document(_, Some(etag)) => {
-                        self.last.as_ref().is_none_or(|last| last.etag != *etag)
-                    }
-                    _ => false,
-                };
-                let quick = waited < AT_ONCE_MILLISECONDS;
-                self.at_once = if quick { self.at_once.saturating_add(1) } else { 0 };
-                let again =
-                    source.long_poll.is_some_and(|wait| newer || long(wait)) && self.at_once <= MOST_AT_ONCE;
-                self.next =
-                    if again { now } else { pending.since.saturating_add(milliseconds(source.interval)) };
+                // A source that waited has shown that it can. Any other is asked at intervals, unless it turns out that
+                // it had something new.
+                let waits = source.long_poll.is_some_and(|wait| waited >= milliseconds(wait) / 2);
+                let later = pending.since.saturating_add(milliseconds(source.interval));
+                self.next = if waits { now } else { later };
             }
         }
         answer
+    }
+
+    /// The source had a new document, which is in force: with long polling, the next question follows at once. Without an
+    /// ETag it could not wait for the next one.
+    pub(crate) fn hurry(&mut self, source: &Source, now: u64) {
+        if source.long_poll.is_some() && self.last.is_some() {
+            self.next = now;
+        }
     }
 
     /// Twice as long after each failure, and a random part of it, so that a fleet does not ask in step.
@@ -186,13 +201,18 @@ impl Poller {
     }
 }
 
+/// Within how many milliseconds a source must go to and fro for it to be told: a minute, or what several questions take.
+pub(crate) fn alternation_window(source: &Source) -> u64 {
+    milliseconds(source.interval).saturating_mul(8).max(60_000)
+}
+
 /// How long an answer may take.
 fn deadline(source: &Source) -> Duration {
     source.timeout.saturating_add(source.long_poll.unwrap_or_default())
 }
 
 /// An answer that came after `waited` milliseconds, where `deadline` were allowed.
-fn read_answer(headers: usize, waited: u64, deadline: u64) -> Answer {
+fn read_answer(headers: usize, waited: u64, deadline: u64, about: Option<u64>) -> Answer {
     // Once an answer has begun, the proxy has no status for one that takes too long. Its clock is not quite ours.
     if headers == 0 && waited >= deadline - deadline / 10 {
         return Answer::Failed(format!(
@@ -213,7 +233,7 @@ fn read_answer(headers: usize, waited: u64, deadline: u64) -> Answer {
             let etag = headers.get("etag").and_then(|etag| std::str::from_utf8(etag).ok()).map(str::to_owned);
             Answer::Document(headers, etag)
         }
-        b"304" => Answer::NotModified,
+        b"304" => Answer::NotModified(about),
         status => {
             let advice = match status {
                 b"401" | b"403" => "are the credentials in `source.headers` right?",

@@ -1,9 +1,9 @@
 //! The status page: what is in force in this proxy, answered by the filter itself.
 //!
-//! Without tokens it is for clients on the proxy's own machine. A proxy may take the client's address from a header that
-//! anybody can send (Envoy does so unless `use_remote_address` is set), so the client's address alone proves nothing;
-//! the address that the connection came in at cannot be forged, and one that came in at a loopback address came from
-//! this machine. Both must be loopback.
+//! Who shows a token sees it. Where the configuration allows it, so do clients on the proxy's own machine: both ends of
+//! their connection are loopback addresses. The client's address alone would prove nothing, since a proxy may take it
+//! from a header that anybody can send (Envoy does so unless `use_remote_address` is set). Behind the PROXY protocol a
+//! client can state both, which is why addresses let nobody in by default.
 
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -15,6 +15,7 @@ use crate::host::{self, Headers};
 use crate::live::Live;
 use crate::metrics::DocumentMetrics;
 use crate::shared::Shared;
+use crate::source::alternation_window;
 
 /// Nobody may keep an answer: it speaks of this moment.
 const NO_STORE: (&str, &[u8]) = ("cache-control", b"no-store");
@@ -23,7 +24,7 @@ const NO_STORE: (&str, &[u8]) = ("cache-control", b"no-store");
 #[derive(Debug)]
 pub(crate) struct StatusPage {
     settings: Rc<Settings>,
-    shared: Option<Shared>,
+    shared: Option<Rc<Shared>>,
     metrics: DocumentMetrics,
     vm: u64,
 }
@@ -31,11 +32,11 @@ pub(crate) struct StatusPage {
 impl StatusPage {
     pub(crate) fn new(
         settings: &Rc<Settings>,
-        shared: Option<&Shared>,
+        shared: Option<Rc<Shared>>,
         metrics: &DocumentMetrics,
         vm: u64,
     ) -> Self {
-        Self { settings: Rc::clone(settings), shared: shared.cloned(), metrics: metrics.clone(), vm }
+        Self { settings: Rc::clone(settings), shared, metrics: metrics.clone(), vm }
     }
 
     /// Whether the request is for this page.
@@ -47,11 +48,12 @@ impl StatusPage {
     /// Answers the request: with the page, or with what keeps it from the client.
     pub(crate) fn answer(&self, headers: &Headers, live: &Live) {
         let Some(status) = &self.settings.status else { return };
-        if status.tokens.is_empty() {
-            if !is_local() {
-                return host::answer(404, &[NO_STORE], b"", "turquoise_status_not_local");
-            }
-        } else if !status.tokens.admit(headers.get("authorization")) {
+        let admitted =
+            status.tokens.admit(headers.get("authorization")) || (status.allow_local && is_local());
+        if !admitted && status.tokens.is_empty() {
+            return host::answer(404, &[NO_STORE], b"", "turquoise_status_not_local");
+        }
+        if !admitted {
             let challenge = ("www-authenticate", &b"Bearer"[..]);
             return host::answer(401, &[NO_STORE, challenge], b"", "turquoise_status_unauthorized");
         }
@@ -65,16 +67,23 @@ impl StatusPage {
 
     fn page(&self, live: &Live) -> String {
         let now = host::now();
-        let meta = self.shared.as_ref().and_then(Shared::meta);
-        let confirmed = meta.as_ref().filter(|meta| meta.fingerprint == live.snapshot.fingerprint());
-        let error = self.shared.as_ref().and_then(Shared::error);
+        let known = self.shared.as_ref().map(|shared| shared.source()).unwrap_or_default();
+        let current = known.current.as_ref();
+        let confirmed = current.filter(|current| current.fingerprint == live.snapshot.fingerprint());
+        let error = self.shared.as_ref().and_then(|shared| shared.error());
         let inlined = u64::from(self.settings.document.is_some());
         let facts = Facts {
-            generation: meta.as_ref().map_or(inlined, |meta| meta.generation),
-            etag: confirmed.and_then(|meta| meta.etag.as_deref()),
-            in_force: live.origin(meta.as_ref()),
+            generation: current.map_or(inlined, |current| current.generation),
+            etag: confirmed.and_then(|current| current.etag.as_deref()),
+            in_force: live.origin(current),
             source: self.settings.source.as_ref(),
-            age_seconds: confirmed.map(|meta| now.saturating_sub(meta.confirmed) / 1000),
+            age_seconds: confirmed.map(|current| now.saturating_sub(current.confirmed) / 1000),
+            alternates: self
+                .settings
+                .source
+                .as_ref()
+                .zip(known.alternated)
+                .is_some_and(|(source, then)| then.abs_diff(now) < alternation_window(source)),
             last_error: error.as_deref(),
             vm: self.vm,
             leads: self.shared.as_ref().is_some_and(|shared| shared.leads(self.vm, now)),

@@ -1,12 +1,12 @@
 //! Which documents of the source are taken: size, signature and version, before anybody compiles them.
 
+use turquoise_core::feed::Provenance;
 use turquoise_core::{
-    CompileError, PublicKey, SIGNATURE_HEADER, Source, document_version, fingerprint, is_older,
+    CompileError, PublicKey, SIGNATURE_HEADER, Source, Versions, document_version, fingerprint, is_older,
     verify_signature,
 };
 
 use crate::host::{self, Buffer, Headers};
-use crate::shared::Seal;
 
 /// How many problems of one document are told; `turquoise validate` shows all of them.
 pub(crate) const MOST_LISTED: usize = 10;
@@ -18,18 +18,20 @@ pub(crate) enum Reason {
     Signature,
     /// It is larger than allowed.
     Size,
-    /// It is older than the one in force.
+    /// It is older than the one that the source gave before, and versions must not fall here.
     Version,
     /// It is not JSON.
     NotJson,
     /// It is JSON, but no document that may be in force here.
     Invalid,
+    /// A VM died over it.
+    Fatal,
 }
 
 impl Reason {
     /// In the order of their numbers.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Signature, Self::Size, Self::Version, Self::NotJson, Self::Invalid];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Signature, Self::Size, Self::Version, Self::NotJson, Self::Invalid, Self::Fatal];
 
     /// As metrics and the status page have it.
     pub(crate) fn name(self) -> &'static str {
@@ -39,6 +41,7 @@ impl Reason {
             Self::Version => "version",
             Self::NotJson => "not_json",
             Self::Invalid => "invalid",
+            Self::Fatal => "fatal",
         }
     }
 }
@@ -58,6 +61,15 @@ impl Refusal {
         Self { reason, path: None, message }
     }
 
+    /// A document over which a VM died.
+    pub(crate) fn fatal(fingerprint: u64) -> Self {
+        let message = format!(
+            "a VM of this proxy died while it compiled it (fingerprint {fingerprint:016x}), so it is not tried again: serve \
+             another one, and tell those who make Turquoise"
+        );
+        Self::new(Reason::Fatal, message)
+    }
+
     /// What does not compile.
     pub(crate) fn of(error: &CompileError) -> Self {
         let reason = if error.is_syntax() { Reason::NotJson } else { Reason::Invalid };
@@ -75,44 +87,44 @@ pub(crate) fn list(error: &CompileError) -> String {
     }
 }
 
-/// The document that a callout brought, if it may be compiled: it must be no older than these versions.
+/// The document that a callout brought, if it may be compiled: where versions increase, it must be no older than these.
 pub(crate) fn accept(
     source: &Source,
     headers: &Headers,
     known: [Option<&str>; 2],
-) -> Result<(Vec<u8>, Seal), Refusal> {
+) -> Result<(Vec<u8>, Provenance), Refusal> {
     // The proxy has the body; what is too large is not copied into the VM.
     let announced =
         headers.get("content-length").and_then(|length| std::str::from_utf8(length).ok()?.parse().ok());
     fits(source, announced.unwrap_or(0))?;
     let document = host::buffer(Buffer::CalloutBody);
     fits(source, document.len())?;
-    let seal = Seal { keys: keys(&source.public_keys), signature: signature(headers) };
-    verify(source, &seal, &document)?;
-    if !source.allow_older
+    let provenance = Provenance { keys: keys(&source.public_keys), signature: signature(headers) };
+    verify(source, &provenance, &document)?;
+    if source.versions == Versions::Increasing
         && known != [None; 2]
         && let Some(version) = document_version(&document)
         && let Some(newer) = known.into_iter().flatten().find(|known| is_older(&version, known))
     {
         let message = format!(
-            "its version `{version}` is older than `{newer}`, which the source gave before: give what you release a newer \
-             `metadata.version`, or permit this by `source.allowOlder: true`"
+            "its version `{version}` is older than `{newer}`, which the source gave before, and `source.versions` is \
+             `increasing`: give what you release a newer `metadata.version`"
         );
         return Err(Refusal {
             path: Some("$.metadata.version".to_owned()),
             ..Refusal::new(Reason::Version, message)
         });
     }
-    Ok((document, seal))
+    Ok((document, provenance))
 }
 
 /// Whether a document that another configuration of this proxy accepted may be taken under this one, too.
-pub(crate) fn still(source: &Source, seal: &Seal, document: &[u8]) -> Result<(), Refusal> {
+pub(crate) fn still(source: &Source, provenance: &Provenance, document: &[u8]) -> Result<(), Refusal> {
     fits(source, document.len())?;
-    if seal.keys == keys(&source.public_keys) {
+    if provenance.keys == keys(&source.public_keys) {
         return Ok(());
     }
-    verify(source, seal, document)
+    verify(source, provenance, document)
 }
 
 /// The signatures that an answer carries.
@@ -125,11 +137,11 @@ fn keys(keys: &[PublicKey]) -> u64 {
     fingerprint(keys.iter().map(PublicKey::id).collect::<Vec<_>>().join(",").as_bytes())
 }
 
-fn verify(source: &Source, seal: &Seal, document: &[u8]) -> Result<(), Refusal> {
+fn verify(source: &Source, provenance: &Provenance, document: &[u8]) -> Result<(), Refusal> {
     if source.public_keys.is_empty() {
         return Ok(());
     }
-    let header = Some(seal.signature.as_slice()).filter(|signature| !signature.is_empty());
+    let header = Some(provenance.signature.as_slice()).filter(|signature| !signature.is_empty());
     verify_signature(&source.public_keys, header, document)
         .map_err(|error| Refusal::new(Reason::Signature, error.to_string()))
 }

@@ -26,6 +26,25 @@ pub fn module() -> &'static Module {
     MODULE.get_or_init(|| Module::new(shipped()).unwrap_or_else(|error| panic!("the module: {error}")))
 }
 
+/// A module that dies when a document asks for it: [`TRAP_COMPILING`] or [`TRAP_FOLLOWING`].
+///
+/// # Panics
+/// When it does not build.
+pub fn trapping() -> &'static Module {
+    static MODULE: OnceLock<Module> = OnceLock::new();
+    MODULE.get_or_init(|| {
+        let wasm = build(&["--features", "trap", "--target-dir", "target/trap"]);
+        let bytes = std::fs::read(&wasm).unwrap_or_else(|error| panic!("{}: {error}", wasm.display()));
+        Module::new(&bytes).unwrap_or_else(|error| panic!("the module that dies: {error}"))
+    })
+}
+
+/// Whoever compiles a document that holds this dies, in [`trapping`].
+pub const TRAP_COMPILING: &str = "x-turquoise-test-trap-compile";
+
+/// Whoever takes over a document that holds this from another VM dies, in [`trapping`].
+pub const TRAP_FOLLOWING: &str = "x-turquoise-test-trap-follow";
+
 /// The bytes of [`module`].
 ///
 /// # Panics
@@ -33,14 +52,16 @@ pub fn module() -> &'static Module {
 pub fn shipped() -> &'static [u8] {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
     BYTES.get_or_init(|| {
-        let wasm = build();
+        let wasm = build(&[]);
         std::fs::read(&wasm).unwrap_or_else(|error| panic!("{}: {error}", wasm.display()))
     })
 }
 
-fn build() -> PathBuf {
+/// Builds the module with these arguments of cargo's as well.
+fn build(more: &[&str]) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let target = if more.contains(&"--target-dir") { root.join("target/trap") } else { target };
     let status = Command::new(env!("CARGO"))
         .args([
             "build",
@@ -52,6 +73,7 @@ fn build() -> PathBuf {
             "-p",
             "turquoise-filter",
         ])
+        .args(more)
         .current_dir(&root)
         .status()
         .expect("cargo runs");
@@ -123,7 +145,12 @@ pub fn document_gauge(proxy: &SimulatedProxy, name: &str) -> Option<u64> {
 
 /// A proxy that knows [`CLUSTER`] and runs nothing yet.
 pub fn proxy() -> SimulatedProxy {
-    let proxy = SimulatedProxy::new(module());
+    proxy_with(module())
+}
+
+/// The same with another module.
+pub fn proxy_with(module: &Module) -> SimulatedProxy {
+    let proxy = SimulatedProxy::new(module);
     proxy.add_cluster(CLUSTER);
     proxy
 }

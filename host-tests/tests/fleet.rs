@@ -6,6 +6,7 @@ use host_tests::{
     FIRST_TICK, callout, configuration_with_source, document_gauge, document_with, lines, proxy, start,
 };
 use serde_json::{Value, json};
+use turquoise_core::feed::Lease;
 use turquoise_host::LogLevel;
 use turquoise_host::simulated::{Plugin, Request, Response, SimulatedProxy, SimulatedVm};
 
@@ -212,8 +213,7 @@ fn an_answer_that_comes_after_the_lease_was_lost_changes_nothing() {
     let keys = fleet.proxy.shared_data_keys();
     let lease = keys.iter().find(|key| key.ends_with(".lease")).unwrap();
     let now = fleet.proxy.now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64;
-    let value: Vec<u8> = [7, now + 2000].iter().flat_map(|number: &u64| number.to_le_bytes()).collect();
-    fleet.proxy.set_shared_data(lease, value);
+    fleet.proxy.set_shared_data(lease, Lease::new(7, now).encode());
     late.answer(switched_to("blue", "\"0\"")).unwrap();
     assert_eq!(fleet.upstreams(), ["shop_green"; 2]);
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use host_tests::{CLUSTER, FIRST_TICK, Running, configuration_with_source, document_with, proxy, start};
 use serde_json::{Value, json};
+use turquoise_host::LogLevel;
 use turquoise_host::simulated::{Outcome, Request, Response};
 
 const PAGE: &str = "/.turquoise/status";
@@ -55,7 +56,7 @@ fn without_the_setting_there_is_no_page() {
 
 #[test]
 fn it_is_served_at_its_path_alone() {
-    let running = running(json!({ "path": "/ops/turquoise" }));
+    let running = running(json!({ "path": "/ops/turquoise", "allowLocal": true }));
     let at = |path: &str| ask(&running, local(Request::get("h", path))).local_response.is_some();
     assert!(at("/ops/turquoise") && at("/ops/turquoise?pretty"));
     assert!(!at(PAGE) && !at("/ops/turquoise/") && !at("/ops"));
@@ -83,8 +84,8 @@ fn with_tokens_only_a_token_opens_it() {
 }
 
 #[test]
-fn without_tokens_only_this_machine_sees_it() {
-    let running = running(json!({}));
+fn where_it_is_allowed_this_machine_sees_it() {
+    let running = running(json!({ "allowLocal": true }));
     let status = |client: &str, address: &str| ask(&running, between(get(), client, address)).status();
     for (client, address) in [
         ("127.0.0.1:40000", "127.0.0.1:10000"),
@@ -110,8 +111,27 @@ fn without_tokens_only_this_machine_sees_it() {
 }
 
 #[test]
+fn nobody_is_let_in_by_his_address_unless_the_configuration_says_so() {
+    let proxy = proxy();
+    let vm = proxy.start_vm("").unwrap();
+    assert!(!vm.configure(configuration(json!({})).to_string()).unwrap().accepted());
+    assert!(proxy.logged(LogLevel::Critical, "`tokens` is missing"), "{:?}", proxy.logs());
+    // Behind the PROXY protocol, both addresses are whatever the client states.
+    assert_eq!(ask(&with_token(), local(get())).status(), 401);
+}
+
+#[test]
+fn where_local_clients_are_allowed_others_need_a_token() {
+    let running = running(json!({ "tokens": ["s3cret"], "allowLocal": true }));
+    let remote = |request: Request| between(request, "203.0.113.9:4711", "10.0.0.1:10000");
+    assert_eq!(ask(&running, local(get())).status(), 200);
+    assert_eq!(ask(&running, remote(get().header("authorization", "Bearer s3cret"))).status(), 200);
+    assert_eq!(ask(&running, remote(get())).status(), 401);
+}
+
+#[test]
 fn it_is_read_only() {
-    let running = running(json!({}));
+    let running = running(json!({ "allowLocal": true }));
     for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
         let outcome = ask(&running, local(Request::new(method, "h", PAGE)));
         assert_eq!((outcome.status(), outcome.response_header("allow")), (405, Some("GET, HEAD".to_owned())));
@@ -136,8 +156,7 @@ fn before_anything_was_fetched_it_says_so() {
         (&page["ageSeconds"], &page["etag"], &page["lastError"]),
         (&Value::Null, &Value::Null, &Value::Null)
     );
-    let source =
-        json!({ "cluster": CLUSTER, "authority": CLUSTER, "path": "/document.json", "signed": false });
+    let source = json!({ "cluster": CLUSTER, "authority": CLUSTER, "path": "/document.json", "signed": false, "alternates": false });
     assert_eq!(page["source"], source);
     assert_eq!(page["counts"]["flags"], 3);
     assert_eq!(page["counts"]["routes"], 2);

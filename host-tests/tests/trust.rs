@@ -33,6 +33,10 @@ fn running(source: &Value) -> Running {
     Running::new(&configuration(source))
 }
 
+fn increasing() -> Value {
+    json!({ "versions": "increasing" })
+}
+
 fn trusting(signers: &[&Signer]) -> Value {
     json!({ "publicKeys": signers.iter().map(|signer| signer.public_key()).collect::<Vec<_>>() })
 }
@@ -184,15 +188,15 @@ fn an_answer_without_headers_may_have_broken_off_or_been_too_large() {
 }
 
 #[test]
-fn an_older_version_is_refused_naming_both_and_the_setting() {
-    let running = running(&json!({}));
+fn where_versions_increase_an_older_one_is_refused_naming_both_and_the_setting() {
+    let running = running(&increasing());
     offer(&running, Response::new(200).json(document("green", &json!("2026-11-20.10"))));
     offer(
         &running,
         Response::new(200).header("etag", "\"o\"").json(document("blue", &json!("2026-11-20.9"))),
     );
     assert_refused(&running, "version", 1, "`2026-11-20.9` is older than `2026-11-20.10`");
-    assert!(running.proxy.logged(LogLevel::Error, "`source.allowOlder: true`"));
+    assert!(running.proxy.logged(LogLevel::Error, "`source.versions` is `increasing`"));
     assert_eq!(running.upstream("ada").as_deref(), Some("shop_green"));
     // The same version, a newer one, and one without are taken.
     for (variant, version) in [
@@ -208,8 +212,8 @@ fn an_older_version_is_refused_naming_both_and_the_setting() {
 }
 
 #[test]
-fn an_older_version_is_taken_where_the_configuration_permits_it() {
-    let running = running(&json!({ "allowOlder": true }));
+fn an_older_version_is_taken_since_the_source_is_the_truth() {
+    let running = running(&json!({}));
     offer(&running, Response::new(200).json(document("green", &json!("2"))));
     offer(&running, Response::new(200).json(document("blue", &json!("1"))));
     assert_eq!(running.upstream("ada").as_deref(), Some("shop_blue"));
@@ -218,7 +222,7 @@ fn an_older_version_is_taken_where_the_configuration_permits_it() {
 
 #[test]
 fn an_inlined_document_may_be_newer_than_what_the_source_has() {
-    let mut configuration = configuration(&json!({}));
+    let mut configuration = configuration(&increasing());
     configuration["document"] = serde_json::from_str(&document("blue", &json!("9"))).unwrap();
     let running = Running::new(&configuration);
     offer(&running, Response::new(200).json(document("green", &json!("1"))));
@@ -230,7 +234,7 @@ fn an_inlined_document_may_be_newer_than_what_the_source_has() {
 
 #[test]
 fn the_version_in_force_is_remembered_by_the_proxy_and_not_by_one_vm() {
-    let configuration = configuration(&json!({}));
+    let configuration = configuration(&increasing());
     let running = Running::new(&configuration);
     offer(&running, Response::new(200).json(document("green", &json!("2"))));
     let _late = start(&running.proxy, &configuration);
@@ -248,7 +252,7 @@ fn refusals_are_counted_by_reason() {
         offer(&running, Response::new(200).json(body));
         assert_eq!(running.refusals(reason), before + 1, "{body}");
     }
-    for reason in ["signature", "size", "version"] {
+    for reason in ["signature", "size", "version", "fatal"] {
         let name = format!("turquoise_refusals_total.reason=.={reason};.;");
         assert_eq!(running.proxy.counter(&name), Some(0), "defined, so that it can be alerted on: {reason}");
     }

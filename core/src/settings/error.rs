@@ -5,7 +5,7 @@ use std::str::Utf8Error;
 
 use serde_json::value::RawValue;
 
-use crate::json::{JsonPath, Position, SyntaxError, locate, read};
+use crate::json::{JsonPath, Path, Position, SyntaxError, locate, read};
 use crate::names::unknown_key;
 
 /// A configuration that cannot be used: where, and why.
@@ -57,9 +57,24 @@ impl SettingsError {
         let message = match error.is_data() {
             true => plain(&syntax.message),
             false if path.begins_with("host") => "must be the name of a proxy, a string".to_owned(),
+            // The other enumerations that are not written as objects.
+            false if path.begins_with("startup") || path.begins_with("source") => {
+                "must be a string".to_owned()
+            }
             false => "must be an object with exactly one key, such as {\"header\": \"x-user-id\"}".to_owned(),
         };
         Self { path, position: Some(position), message }
+    }
+
+    /// Without a document there is nothing to open for.
+    pub(super) fn closed_for_ever(text: &str) -> Self {
+        let path = Path::Root.key("startup").to_json_path();
+        let position = locate(text, &[&path]).pop().flatten().map(|(_, position)| position);
+        let message =
+            "`closed` needs a `source` or a `document`: with neither, every request would be answered with \
+                       503 for ever"
+                .to_owned();
+        Self { path, position, message }
     }
 
     pub(super) fn not_an_object(text: &str) -> Self {
@@ -76,6 +91,11 @@ fn plain(message: &str) -> String {
         return "must be an object, this is an array".to_owned();
     }
     match (names.as_slice(), message.split_once(' ').map_or("", |(first, _)| first)) {
+        (["allowOlder", ..], "unknown") => {
+            "`allowOlder` was removed: a version is a label by now, and an older one is taken; where older ones must be \
+             refused, write `\"versions\": \"increasing\"`"
+                .to_owned()
+        }
         ([unknown, known @ ..], "unknown") if message.starts_with("unknown field") => {
             unknown_key(unknown, known)
         }

@@ -53,6 +53,9 @@ pub struct Settings {
     /// OpenFeature's remote evaluation protocol.
     #[serde(default)]
     pub ofrep: OfrepSettings,
+    /// What becomes of requests while there is no document yet.
+    #[serde(default)]
+    pub startup: Startup,
     /// A hash of the configuration as it was read.
     #[serde(skip)]
     pub fingerprint: u64,
@@ -76,6 +79,7 @@ impl Default for Settings {
             upstream_header: default_upstream_header(),
             flag_header: None,
             ofrep: OfrepSettings::default(),
+            startup: Startup::default(),
             fingerprint: 0,
             status: None,
         }
@@ -89,6 +93,28 @@ pub enum Host {
     /// Envoy, and everything built on it.
     #[default]
     Envoy,
+}
+
+/// What becomes of requests while there is no document, neither an inlined one nor one that was ever fetched.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Startup {
+    /// They go their own way, undecided.
+    #[default]
+    Open,
+    /// They are answered with 503, so that gates hold from the first request on.
+    Closed,
+}
+
+/// What a document's `metadata.version` means.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Versions {
+    /// It is a name, and nothing is refused for it: what the source serves is what holds.
+    #[default]
+    Label,
+    /// A document with an older version than the one that the source gave before is refused.
+    Increasing,
 }
 
 /// An HTTP origin of the document.
@@ -123,12 +149,20 @@ pub struct Source {
     /// The largest document that is taken, in bytes.
     #[serde(default = "trust::default_max_bytes", deserialize_with = "trust::max_bytes")]
     pub max_bytes: usize,
-    /// Whether a document may be older than the one in force, by their `metadata.version`.
+    /// What the `metadata.version` of a document means.
     #[serde(default)]
-    pub allow_older: bool,
+    pub versions: Versions,
 }
 
 impl Source {
+    /// A hash of what makes it this source: where it is, and the path. Not the credentials, which are replaced while the
+    /// document stays.
+    pub fn identity(&self) -> u64 {
+        // None of these holds a newline.
+        let authority = self.authority.as_deref().unwrap_or(&self.cluster);
+        crate::fingerprint(format!("{}\n{authority}\n{}", self.cluster, self.path).as_bytes())
+    }
+
     /// The path without its query, which may hold a secret: what metrics and the status page name the source by.
     pub fn path_alone(&self) -> &str {
         self.path.split_once('?').map_or(&self.path, |(path, _)| path)
@@ -232,6 +266,9 @@ impl Settings {
         let mut settings: Self = serde_path_to_error::deserialize(&mut deserializer)
             .map_err(|error| SettingsError::of(text, Some(error.path()), error.inner()))?;
         deserializer.end().map_err(|error| SettingsError::of(text, None, &error))?;
+        if settings.startup == Startup::Closed && settings.source.is_none() && settings.document.is_none() {
+            return Err(SettingsError::closed_for_ever(text));
+        }
         settings.fingerprint = crate::fingerprint(configuration);
         Ok(settings)
     }
@@ -265,11 +302,32 @@ mod tests {
         .unwrap();
         assert!(settings.status.unwrap().tokens.admit(Some(b"Bearer s3cret")));
         let source = settings.source.unwrap();
-        assert!((source.public_keys.len(), source.max_bytes, source.allow_older) == (0, 16 << 20, false));
+        assert!((source.public_keys.len(), source.max_bytes) == (0, 16 << 20));
+        assert!((source.versions, settings.startup) == (Versions::Label, Startup::Open));
         assert_eq!((source.interval, source.timeout), (Duration::from_secs(5), Duration::from_millis(200)));
         assert_eq!(source.headers.keys().next().unwrap(), "authorization");
         assert_eq!(settings.document.unwrap().get(), r#"{ "flags": {} }"#);
         assert!(matches!(&settings.context.targeting_key[0], KeySource::Header(name) if name == "x-user-id"));
+    }
+
+    #[test]
+    fn a_source_is_where_it_is_and_not_what_is_sent_there() {
+        let identity = |more: &str| {
+            let configuration = format!(r#"{{"source": {{"cluster": "c"{more}}}}}"#);
+            Settings::parse(configuration.as_bytes()).unwrap().source.unwrap().identity()
+        };
+        for same in [
+            r#", "headers": { "authorization": "Bearer old" }"#,
+            r#", "headers": { "authorization": "Bearer new" }, "interval": "1s", "longPoll": "9s""#,
+            r#", "authority": "c", "path": "/document.json", "versions": "increasing", "maxBytes": 9"#,
+        ] {
+            assert_eq!(identity(same), identity(""), "{same}");
+        }
+        for other in
+            [r#", "authority": "d""#, r#", "path": "/other.json""#, r#", "path": "/document.json?team=b""#]
+        {
+            assert_ne!(identity(other), identity(""), "{other}");
+        }
     }
 
     #[test]
@@ -311,8 +369,23 @@ mod tests {
                 r#"{"source": {"cluster": "c", "maxBytes": "1M"}}"#,
                 &["$.source.maxBytes", "whole number", "\"1M\""],
             ),
-            (r#"{"source": {"cluster": "c", "allowOlder": 1}}"#, &["$.source.allowOlder", "a boolean"]),
+            (
+                r#"{"source": {"cluster": "c", "allowOlder": false}}"#,
+                &["$.source", "`allowOlder`", "was removed", "`\"versions\": \"increasing\"`"],
+            ),
+            (
+                r#"{"source": {"cluster": "c", "versions": "rising"}}"#,
+                &["$.source.versions", "`rising`", "`increasing`", "`label`"],
+            ),
+            (r#"{"source": {"cluster": "c", "versions": true}}"#, &["$.source.versions", "must be a string"]),
+            (r#"{"startup": "shut", "document": {}}"#, &["$.startup", "`shut`", "`closed`", "`open`"]),
+            (r#"{"startup": "closed"}"#, &["$.startup (line 1, column 13)", "`source`", "`document`"]),
+            (r#"{"startup": 5}"#, &["$.startup", "must be a string"]),
             (r#"{"status": {"token": "x"}}"#, &["$.status", "`token`", "`tokens`"]),
+            (r#"{"status": {}}"#, &["$.status", "`tokens` is missing", "`\"allowLocal\": true`"]),
+            (r#"{"status": {"tokens": []}}"#, &["$.status", "`tokens` is missing", "`\"allowLocal\": true`"]),
+            (r#"{"status": {"allowLocal": false}}"#, &["$.status", "`tokens` is missing"]),
+            (r#"{"status": {"allowLocal": "yes"}}"#, &["$.status.allowLocal", "a boolean"]),
             (r#"{"status": {"path": "/status?x"}}"#, &["$.status.path", "`/status?x`"]),
             (r#"{"status": {"tokens": ["good", "two words"]}}"#, &["$.status.tokens[1]", "spaces"]),
             (r#"{"upstreamHeader": "x y"}"#, &["$.upstreamHeader", "`x y`"]),

@@ -7,14 +7,42 @@ use super::{Tokens, names};
 
 /// The status page.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(try_from = "Unchecked")]
 pub struct StatusSettings {
     /// Its path.
-    #[serde(default = "default_path", deserialize_with = "path")]
     pub path: String,
-    /// Whoever has one of these tokens may see it; without tokens, clients on the proxy's own machine may.
-    #[serde(default)]
+    /// Whoever has one of these tokens may see it.
     pub tokens: Tokens,
+    /// Whether clients on the proxy's own machine may see it without a token.
+    pub allow_local: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Unchecked {
+    #[serde(default = "default_path", deserialize_with = "path")]
+    path: String,
+    #[serde(default)]
+    tokens: Tokens,
+    #[serde(default)]
+    allow_local: bool,
+}
+
+impl TryFrom<Unchecked> for StatusSettings {
+    type Error = &'static str;
+
+    /// Addresses are no proof of who asks: behind the PROXY protocol a client can state them. So nobody is let in by his
+    /// address unless the operator says so.
+    fn try_from(settings: Unchecked) -> Result<Self, Self::Error> {
+        let Unchecked { path, tokens, allow_local } = settings;
+        if tokens.is_empty() && !allow_local {
+            return Err(
+                "`tokens` is missing: who shows one of them sees the page; where addresses can be trusted, \
+                        `\"allowLocal\": true` lets in who connects from the proxy's own machine",
+            );
+        }
+        Ok(Self { path, tokens, allow_local })
+    }
 }
 
 fn default_path() -> String {

@@ -22,6 +22,8 @@ mod body;
 pub enum Behaviour {
     /// 200 with the document and its ETag, or 304 if the client has it.
     Serve,
+    /// 200 with the document, each time under another ETag: replicas that make their ETags up.
+    Replicas,
     /// This status, with a body that is no document.
     Status(StatusCode),
     /// 200 with a page for people, as a captive portal or a gateway's login does.
@@ -153,13 +155,17 @@ async fn serve(listener: TcpListener, state: Arc<Mutex<State>>) {
 }
 
 async fn answer(request: Request<Incoming>, state: Arc<Mutex<State>>) -> Result<Response<Told>> {
-    let (behaviour, body, headers, etag) = {
+    let (behaviour, body, headers, etag, requests) = {
         let mut state = lock(&state);
         state.requests += 1;
-        (state.behaviour, state.body.clone(), state.headers.clone(), format!("\"{}\"", state.version))
+        let etag = format!("\"{}\"", state.version);
+        (state.behaviour, state.body.clone(), state.headers.clone(), etag, state.requests)
     };
     let pace = match behaviour {
         Behaviour::Serve => Told::whole,
+        Behaviour::Replicas => {
+            return Ok(document(format!("\"answer-{requests}\""), headers, Told::whole(body))?);
+        }
         Behaviour::Truncate => Told::half,
         Behaviour::Drip(period) => return Ok(document(etag, headers, Told::drip(body, period))?),
         Behaviour::Hang => loop {

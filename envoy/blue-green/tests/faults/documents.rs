@@ -1,7 +1,10 @@
 //! Sources that answer well with what must not come into force.
 
-use anyhow::{Context, Result};
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
 use blue_green::document::Edit;
+use envoy_harness::envoy::Config;
 use envoy_harness::origin::Behaviour;
 
 use crate::endure::{AFTER_FAILURES, AFTER_REFUSALS, Fault};
@@ -11,7 +14,11 @@ const LOGIN: &str = "<!doctype html>\n<title>Sign in</title>\n<p>Please sign in.
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_must_not_come_into_force_does_not() -> Result<()> {
-    let mut fixture = Fixture::start(Start::default()).await?;
+    let increasing = |config: Config, _: &Path| {
+        config
+            .replace(r#""path": "/document.json","#, r#""path": "/document.json", "versions": "increasing","#)
+    };
+    let mut fixture = Fixture::start(Start { config: &increasing, ..Start::default() }).await?;
     let mark = fixture.scenario.envoy.log().mark();
     let page = Fault { name: "that answers 200 with HTML", refused: Some("not_json"), says: "line 1" };
     fixture
@@ -40,7 +47,7 @@ async fn what_must_not_come_into_force_does_not() -> Result<()> {
     let older = Fault {
         name: "with an older version",
         refused: Some("version"),
-        says: "is older than `release-3`, which the source gave before: give what you release a newer `metadata.version`",
+        says: "is older than `release-3`, which the source gave before, and `source.versions` is `increasing`",
     };
     offers(&mut fixture, &older, whole.replace("release-3", "release-2")).await?;
     fixture.release("blue", AFTER_REFUSALS).await.context("after an older version")?;
@@ -68,6 +75,24 @@ async fn what_must_not_come_into_force_does_not() -> Result<()> {
     }
     fixture.document.change(&[Edit::feature_for(100)])?;
     fixture.release("green", AFTER_REFUSALS).await.context("after wrong documents")?;
+    fixture.finish().await
+}
+
+/// What somebody does at three in the morning.
+#[tokio::test(flavor = "multi_thread")]
+async fn restoring_the_old_file_is_a_rollback() -> Result<()> {
+    let mut fixture = Fixture::start(Start::default()).await?;
+    fixture.release("blue", AFTER_REFUSALS).await?;
+    let old = fixture.document.text();
+    fixture.release("green", AFTER_REFUSALS).await?;
+    let swaps = fixture.scenario.swaps().await?;
+    fixture.changes();
+    fixture.origin.publish(old);
+    let adopted = fixture.scenario.adopted(swaps).await?;
+    fixture.settles("blue", adopted);
+    fixture.some_requests(adopted).await?;
+    let status = fixture.status().await?;
+    ensure!(status["version"] == "release-1" && status["lastError"].is_null(), "{status:#}");
     fixture.finish().await
 }
 

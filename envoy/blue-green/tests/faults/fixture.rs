@@ -24,6 +24,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// Where the status page is.
 pub(crate) const STATUS: &str = "/.turquoise/status";
 
+/// Who shows this sees it.
+pub(crate) const TOKEN: &str = "operators-only";
+
 /// A scenario under load.
 pub(crate) struct Fixture {
     pub(crate) scenario: Scenario,
@@ -65,7 +68,7 @@ impl Default for Start<'_> {
 
 /// What every test here changes in `envoy.yaml`: whatever takes time in production is to be quick.
 pub(crate) fn quick(config: Config) -> Result<Config> {
-    let status = format!(r#""status": {{ "path": "{STATUS}" }}, "upstreamHeader":"#);
+    let status = format!(r#""status": {{ "path": "{STATUS}", "tokens": ["{TOKEN}"] }}, "upstreamHeader":"#);
     config
         .replace(r#""interval": "200ms""#, r#""interval": "50ms""#)?
         // A source that hangs is given up after the sum of both.
@@ -183,7 +186,9 @@ impl Fixture {
 
     /// What the status page at another path says.
     pub(crate) async fn status_at(&self, path: &str) -> Result<Value> {
-        let reply = http::get(self.scenario.addresses.shop, path, &[]).await?;
+        let authorization = format!("Bearer {TOKEN}");
+        let headers = [("authorization", authorization.as_str())];
+        let reply = http::get(self.scenario.addresses.shop, path, &headers).await?;
         ensure!(reply.status == 200, "the status page answers {}", reply.status);
         serde_json::from_slice(&reply.body).context("the status page is no JSON")
     }

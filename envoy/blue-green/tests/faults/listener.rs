@@ -53,6 +53,7 @@ async fn a_listener_is_updated_in_mid_flight() -> Result<()> {
     fixture.release("green", AFTER_REFUSALS).await?;
 
     keeps_what_was_fetched(&mut fixture, &listener).await?;
+    keeps_it_under_another_token(&mut fixture, &listener).await?;
     both_obey(&mut fixture, &listener).await?;
     is_refused_by_name(&mut fixture, &listener).await?;
     fixture.drained().await?;
@@ -100,6 +101,16 @@ async fn updates(fixture: &mut Fixture, listener: &Listener) -> Result<()> {
         );
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
+    Ok(())
+}
+
+/// Credentials are no part of a source: the load goes on as it was, though the inlined document says otherwise.
+async fn keeps_it_under_another_token(fixture: &mut Fixture, listener: &Listener) -> Result<()> {
+    let token = r#""headers": { "authorization": "Bearer new" }, "interval":"#;
+    listener.update("/status-token", r#""interval":"#, token)?;
+    let status = fixture.appears("/status-token").await?;
+    let kept = status["inForce"] == "fetched" && status["version"] == "release-1";
+    ensure!(kept, "another document is in force: {status:#}");
     Ok(())
 }
 

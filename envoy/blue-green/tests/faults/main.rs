@@ -11,5 +11,6 @@ mod listener;
 mod signatures;
 mod sources;
 mod start;
+mod status;
 mod trap;
 mod yaml;

@@ -1,8 +1,10 @@
 //! Sources that do not answer as they should. Each of these is over when the source serves again.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use envoy_harness::envoy::Config;
 use envoy_harness::origin::Behaviour;
 use hyper::StatusCode;
 
@@ -96,6 +98,38 @@ async fn flaps(fixture: &mut Fixture) -> Result<()> {
     // Down is said once in a minute, and up is.
     ensure!((1..=3).contains(&lines.len()), "the module logged {lines:#?}");
     Ok(())
+}
+
+/// Replicas answer at once, whatever they are asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_that_are_out_of_step_are_asked_at_intervals_and_named() -> Result<()> {
+    let interval =
+        |config: Config, _: &Path| config.replace(r#""interval": "50ms""#, r#""interval": "500ms""#);
+    let fixture = Fixture::start(Start { config: &interval, ..Start::default() }).await?;
+    fixture.origin.behave(Behaviour::Replicas);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let requests = fixture.origin.requests();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let asked = fixture.origin.requests() - requests;
+    println!("other ETags for the same bytes: asked {asked} times in 5 s");
+    ensure!((5..=12).contains(&asked), "asked {asked} times in 5 s at an interval of 500 ms");
+
+    let mark = fixture.scenario.envoy.log().mark();
+    let (one, other) = (fixture.document.text() + "\n", fixture.document.text() + "\n\n");
+    for turn in 0..8 {
+        fixture.origin.publish(if turn % 2 == 0 { one.clone() } else { other.clone() });
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+    }
+    let said = "the source goes to and fro between two documents";
+    let lines = fixture.lines(mark);
+    ensure!(lines.len() == 1 && lines.iter().all(|line| line.contains(said)), "the module logged {lines:#?}");
+    let status = fixture.status().await?;
+    ensure!(status["source"]["alternates"] == true, "{status:#}");
+    let metrics = fixture.scenario.envoy.metrics().await?;
+    let counted =
+        metrics.count("turquoise_source_alternations_total", &[("source", "turquoise_config/document.json")]);
+    ensure!(counted >= 1, "turquoise_source_alternations_total is {counted}");
+    fixture.finish().await
 }
 
 impl Fixture {

@@ -5,12 +5,16 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use blue_green::document::Document;
+use blue_green::scenario::{Addresses, Scenario};
 use envoy_harness::envoy::Config;
+use envoy_harness::http;
 use envoy_harness::log::Mark;
+use envoy_harness::origin::Origin;
 use serde_json::Value;
 
 use crate::endure::AFTER_FAILURES;
-use crate::fixture::{Fixture, PATIENCE, Start};
+use crate::fixture::{Fixture, PATIENCE, STATUS, Start, TOKEN, WORKERS, quick, shop};
 use crate::yaml;
 
 const DOWN: &str = "503: also the proxy's word for a source that nobody can reach: is it running?";
@@ -40,6 +44,46 @@ async fn a_start_without_a_source_or_a_document_goes_by_the_proxys_routes() -> R
     fixture.has_no_source("none", DOWN).await?;
     comes_up(&mut fixture, "green").await?;
     fixture.finish().await
+}
+
+/// No load: nobody gets through until the source is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_start_lets_nobody_through_until_there_is_a_document() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let document = Document::create(directory.path())?;
+    let mut origin = Origin::start(document.text()).await?;
+    origin.stop().await;
+    let addresses = Addresses { source: origin.address(), ..Addresses::free()? };
+    let config = yaml::without_document(quick(addresses.config()?)?)?;
+    let config = config.replace(r#""upstreamHeader":"#, r#""startup": "closed", "upstreamHeader":"#)?;
+    let scenario = Scenario::start_with(shop(), addresses, WORKERS, config, &[]).await?;
+    let shop = scenario.addresses.shop;
+    let authorization = format!("Bearer {TOKEN}");
+    // Each on a connection of its own, so that all workers are met.
+    for _ in 0..8 * WORKERS {
+        for path in ["/hello", "/api/special_feature", "/ofrep/v1/evaluate/flags"] {
+            let reply = http::get(shop, path, &[]).await?;
+            let closed = reply.status == 503 && reply.header("retry-after") == Some("1");
+            ensure!(closed, "{path} is answered {} {}", reply.status, reply.text());
+        }
+        let page = http::get(shop, STATUS, &[("authorization", &authorization)]).await?;
+        ensure!(page.status == 200 && page.text().contains(r#""inForce":"none""#), "{}", page.text());
+    }
+    origin.resume().await?;
+    let deadline = Instant::now() + PATIENCE;
+    while http::get(shop, "/hello", &[]).await?.status != 200 {
+        ensure!(Instant::now() < deadline, "nobody gets through though the source is there");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    origin.stop().await;
+    for _ in 0..8 * WORKERS {
+        let reply = http::get(shop, "/hello", &[]).await?;
+        ensure!(reply.status == 200, "after the first document: {}", reply.status);
+        let gated = http::get(shop, "/api/special_feature", &[]).await?;
+        ensure!(gated.status == 404, "the gate answers {}", gated.status);
+    }
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

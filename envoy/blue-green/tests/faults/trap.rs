@@ -23,7 +23,7 @@ use crate::fixture::{Fixture, PATIENCE, Start, WORKERS};
 const TRAP: &str = "x-turquoise-test-trap";
 
 /// What that module can be told by: it logs this before it dies.
-const LAST_WORDS: &[u8] = b"the feature `trap` is in this module";
+const LAST_WORDS: &str = "the feature `trap` is in this module";
 
 /// `base_interval` of `envoy.yaml`, to which Envoy adds up to a half by chance.
 const BACKOFF: Duration = Duration::from_millis(150);
@@ -84,6 +84,84 @@ async fn when_the_vm_that_asks_dies_another_asks() -> Result<()> {
     fixture.some_requests(Instant::now()).await?;
     ensure!(fixture.scenario.envoy.log().matching(mark, died).len() == 1, "more than one VM died");
     fixture.right(|_| false).await
+}
+
+/// The VM that asks dies over a document; the next one that asks refuses it, and no other dies.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_kills_is_compiled_once() -> Result<()> {
+    let mut fixture = start().await?;
+    fixture.release("green", AFTER_REFUSALS).await?;
+    let (mark, requests) = (fixture.scenario.envoy.log().mark(), fixture.origin.requests());
+    fixture.edit("blue")?;
+    fixture.origin.publish(deadly(&fixture, "compile")?);
+    let line = fixture.scenario.envoy.log().wait_for(mark, "so it is not tried again", PATIENCE).await?;
+    println!("the next one that asks: {line}");
+    // Others ask about it, and none of them compiles it.
+    tokio::time::sleep(SUCCESSION).await;
+    ensure!(fixture.origin.requests() > requests + 2, "nobody asks any more");
+    let died = fixture.scenario.envoy.log().matching(mark, LAST_WORDS);
+    ensure!(died.len() == 1, "{} VMs died: {died:#?}", died.len());
+    let refused = fixture.count("turquoise_refusals_total", ("reason", "fatal")).await?;
+    ensure!(refused >= 1, "it is not counted");
+    let status = fixture.status().await?;
+    ensure!(
+        status["version"] == "release-1" && status["lastError"]["stage"] == "fatal",
+        "another document is in force, or nobody says why: {status:#}"
+    );
+    obeyed_by_workers(&mut fixture, "blue").await?;
+    fixture.right(|_| false).await
+}
+
+/// All workers' VMs die over a document that the VM which brought it has in force. The new ones do not, go by the document
+/// before, and so does everybody.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_kills_all_workers_is_withdrawn() -> Result<()> {
+    let mut fixture = start().await?;
+    fixture.release("green", AFTER_REFUSALS).await?;
+    let mark = fixture.scenario.envoy.log().mark();
+    fixture.edit("blue")?;
+    let began = Instant::now();
+    fixture.origin.publish(deadly(&fixture, "follow")?);
+    fixture
+        .scenario
+        .envoy
+        .log()
+        .wait_for(mark, "withdrawn, the one before is in force again", PATIENCE)
+        .await?;
+    println!("withdrawn after {:.1?}", began.elapsed());
+    tokio::time::sleep(SUCCESSION).await;
+    let died = fixture.scenario.envoy.log().matching(mark, LAST_WORDS).len();
+    println!("{died} VMs died");
+    ensure!((1..=WORKERS).contains(&died), "{died} VMs of {WORKERS} workers died");
+    let status = fixture.status().await?;
+    ensure!(status["version"] == "release-1" && status["inForce"] == "fetched", "not withdrawn: {status:#}");
+    obeyed_by_workers(&mut fixture, "blue").await?;
+    // Whoever came to a worker at the moment of its death.
+    let over = began + 4 * BACKOFF;
+    fixture.right(move |record| record.ended > began && record.started < over).await
+}
+
+/// The document as it is, with what kills those who compile or follow it, under that version.
+fn deadly(fixture: &Fixture, whom: &str) -> Result<String> {
+    let text = fixture.document.text();
+    let deadly = text.replacen('{', &format!("{{ \"$schema\": \"x-turquoise-test-trap-{whom}\","), 1);
+    ensure!(deadly != text, "the document has no beginning");
+    Ok(deadly)
+}
+
+/// Another document comes into force in all workers, though the VM that asked may be gone for good.
+async fn obeyed_by_workers(fixture: &mut Fixture, colour: &'static str) -> Result<()> {
+    fixture.edit(colour)?;
+    let swaps = fixture.scenario.swaps().await?;
+    fixture.changes();
+    fixture.origin.publish(fixture.document.text());
+    let published = Instant::now();
+    while fixture.scenario.swaps().await? < swaps + WORKERS as u64 {
+        ensure!(published.elapsed() < SUCCESSION, "not all workers obey within {SUCCESSION:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    fixture.settles(colour, Instant::now());
+    fixture.some_requests(Instant::now()).await
 }
 
 async fn start() -> Result<Fixture> {
@@ -195,5 +273,5 @@ fn build() -> Result<PathBuf> {
 
 fn holds_trap(module: &Path) -> Result<bool> {
     let bytes = std::fs::read(module).with_context(|| format!("cannot read `{}`", module.display()))?;
-    Ok(bytes.windows(LAST_WORDS.len()).any(|window| window == LAST_WORDS))
+    Ok(bytes.windows(LAST_WORDS.len()).any(|window| window == LAST_WORDS.as_bytes()))
 }
