@@ -10,12 +10,13 @@ use turquoise_core::{Severity, fuzzing};
 type Body = fn(&[u8]);
 
 /// Every target of `fuzz/`, with its body.
-const TARGETS: [(&str, Body); 5] = [
+const TARGETS: [(&str, Body); 6] = [
     ("document", fuzzing::document),
     ("document_and_context", fuzzing::document_and_context),
     ("ofrep", fuzzing::ofrep),
     ("configuration", fuzzing::configuration),
     ("signature", fuzzing::signature),
+    ("feed", fuzzing::feed),
 ];
 
 /// How long each body runs.
@@ -135,6 +136,12 @@ fn ofrep_requests() {
 #[test]
 fn signatures() {
     drive_seeds("signature");
+}
+
+#[test]
+fn records_that_vms_share() {
+    drive(|random| random.bytes(300), fuzzing::feed);
+    drive_seeds("feed");
 }
 
 #[test]

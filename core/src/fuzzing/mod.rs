@@ -4,6 +4,7 @@
 //! Built with the feature `fuzzing` only.
 
 mod configuration;
+mod feed;
 mod grammar;
 mod message;
 mod ofrep;
@@ -20,6 +21,7 @@ use crate::value::Context;
 use crate::{Compilation, CompileError, CompileOptions, Decision, Scratch, Timestamp};
 
 pub use configuration::configuration;
+pub use feed::feed;
 pub use grammar::Choices;
 pub use ofrep::ofrep;
 pub use signature::signature;
