@@ -300,7 +300,10 @@ impl Rules {
 pub(crate) struct Mark {
     nodes: usize,
     arguments: usize,
-    constants: usize,
+    fractionals: usize,
+    versions: usize,
+    splits: usize,
+    ramps: usize,
     prerequisites: usize,
 }
 
@@ -309,16 +312,23 @@ impl Rules {
         Mark {
             nodes: self.nodes.len(),
             arguments: self.arguments.len(),
-            constants: self.constants.len(),
+            fractionals: self.fractionals.len(),
+            versions: self.versions.len(),
+            splits: self.splits.len(),
+            ramps: self.ramps.len(),
             prerequisites: self.prerequisites.len(),
         }
     }
 
-    /// Forgets most of what was added since `mark`. The rest does no harm: nothing names it.
+    /// Forgets most of what was added since `mark`. The rest (attributes, patterns and literals) does no harm, and the next
+    /// rule that has the same finds it.
     pub(crate) fn reset(&mut self, mark: &Mark) {
         self.nodes.truncate(mark.nodes);
         self.arguments.truncate(mark.arguments);
-        self.constants.truncate(mark.constants);
+        self.fractionals.truncate(mark.fractionals);
+        self.versions.truncate(mark.versions);
+        self.splits.truncate(mark.splits);
+        self.ramps.truncate(mark.ramps);
         self.prerequisites.truncate(mark.prerequisites);
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use hashbrown::HashTable;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::flag::{CompiledVariant, Evaluation, Flag, FlagId, State, VariantId};
 use crate::metadata::{Metadata, Override};
@@ -21,6 +21,8 @@ pub struct Snapshot {
     pub(crate) flags: Vec<Flag>,
     /// Numbers of flags by the hash of their keys.
     pub(crate) by_key: HashTable<u32>,
+    /// What keys are hashed with, a random number: nobody can write keys that share their places.
+    pub(crate) seed: u64,
     pub(crate) variants: Vec<CompiledVariant>,
     pub(crate) rules: Rules,
     pub(crate) routes: Routes,
@@ -50,7 +52,7 @@ impl Snapshot {
     pub fn flag(&self, key: &str) -> Option<FlagId> {
         let matches =
             |index: &u32| self.flags.get(*index as usize).is_some_and(|flag| self.text.is(flag.key, key));
-        self.by_key.find(xxh3_64(key.as_bytes()), matches).map(|index| FlagId(*index))
+        self.by_key.find(key_hash(self.seed, key), matches).map(|index| FlagId(*index))
     }
 
     /// All flags, in the order of the document.
@@ -141,6 +143,12 @@ impl Snapshot {
             + self.rules.size()
             + self.routes.size()
     }
+}
+
+/// The hash by which a flag is found.
+#[inline]
+pub(crate) fn key_hash(seed: u64, key: &str) -> u64 {
+    xxh3_64_with_seed(key.as_bytes(), seed)
 }
 
 struct ErrorMessage<'a> {

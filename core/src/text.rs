@@ -3,8 +3,10 @@
 //! Ten thousand flags repeat `on`, `off`, `true` and the same attribute names; a `Text` is eight bytes wherever it
 //! stands, and two texts of one arena are equal exactly when their positions are.
 
+use std::hash::{BuildHasher, RandomState};
+
 use hashbrown::HashTable;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// A position or a length as snapshots keep them, in 32 bits. Compiling refuses a document long before one of its lists
 /// is so long (`compile/budget.rs`); were one, this is a position at which nothing stands, never another's.
@@ -114,10 +116,17 @@ pub(crate) fn equal(a: &[u8], b: &[u8]) -> bool {
     }
 }
 
+/// A number for hashing with, which nobody knows beforehand: XXH3 without one is easily inverted, and whoever writes a
+/// document of texts that share their places in a table makes every look-up as long as the table. No answer depends on it.
+pub(crate) fn random_seed() -> u64 {
+    RandomState::new().hash_one(0u8)
+}
+
 /// Collects texts while a document compiles.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Interner {
     arena: Arena,
+    seed: u64,
     /// With half of the hash of each, so that growing looks at no text.
     known: HashTable<(u32, Text)>,
 }
@@ -127,7 +136,24 @@ fn whole(half: u32) -> u64 {
     u64::from(half) << 32 | u64::from(half)
 }
 
+impl Default for Interner {
+    fn default() -> Self {
+        Self { arena: Arena::default(), seed: random_seed(), known: HashTable::default() }
+    }
+}
+
 impl Interner {
+    /// The text that stands for `value`, if it is known.
+    pub(crate) fn find(&self, value: &str) -> Option<Text> {
+        let half = self.half(value);
+        let is_it = |(known, text): &(u32, Text)| *known == half && self.arena.is(*text, value);
+        self.known.find(whole(half), is_it).map(|(_, text)| *text)
+    }
+
+    fn half(&self, value: &str) -> u32 {
+        xxh3_64_with_seed(value.as_bytes(), self.seed) as u32
+    }
+
     /// Sets memory aside for as much as an arena of `count` texts holds, and a little more.
     pub(crate) fn reserve(&mut self, other: &Arena, count: usize) {
         self.arena.bytes.reserve_exact(other.bytes.len() + other.bytes.len() / 16);
@@ -146,8 +172,8 @@ impl Interner {
 
     /// The one `Text` that stands for `value`.
     pub(crate) fn intern(&mut self, value: &str) -> Text {
+        let half = self.half(value);
         let arena = &mut self.arena;
-        let half = xxh3_64(value.as_bytes()) as u32;
         let known = self.known.find(whole(half), |(known, text)| *known == half && arena.is(*text, value));
         if let Some((_, text)) = known {
             return *text;

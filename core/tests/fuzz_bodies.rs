@@ -183,3 +183,10 @@ fn every_operator_is_reached() {
         assert!(documents.contains(&format!("{{\"{operator}\":")), "{operator} is never made");
     }
 }
+
+#[test]
+fn hostile_documents_go_through_everything() {
+    for (_, write) in fuzzing::HOSTILE {
+        fuzzing::document(write(5_000).as_bytes());
+    }
+}

@@ -89,6 +89,8 @@ pub(super) struct Budget {
     /// What is counted one by one: evaluators, routes.
     counted: usize,
     rules: Boxed,
+    /// Of rules that are looked at and not kept.
+    looked_at: Boxed,
     is_over: bool,
 }
 
@@ -96,7 +98,14 @@ impl Budget {
     /// The budget of a document of so many bytes.
     pub(super) fn of(document: usize) -> Self {
         let most = document.saturating_mul(MAX_TIMES).saturating_add(LEAST_BYTES).min(MAX_BYTES);
-        Self { most, document, counted: 0, rules: Boxed::default(), is_over: false }
+        Self {
+            most,
+            document,
+            counted: 0,
+            rules: Boxed::default(),
+            looked_at: Boxed::default(),
+            is_over: false,
+        }
     }
 
     /// What the document may take.
@@ -167,12 +176,15 @@ impl Compiler {
 
     /// Bytes that the snapshot in the making has by now, with what is needed to make it.
     fn held(&mut self) -> usize {
-        let Self { snapshot, texts, budget, .. } = self;
+        let Self { snapshot, texts, budget, looked_at: (looked_at, _), .. } = self;
         budget.rules.look_at(&snapshot.rules);
+        budget.looked_at.look_at(looked_at);
         [
             budget.counted,
             budget.rules.bytes,
             lists(&snapshot.rules),
+            budget.looked_at.bytes,
+            lists(looked_at),
             list(snapshot.flags.len(), size::FLAG),
             table(snapshot.flags.len(), size::FOUND),
             list(snapshot.variants.len(), size::VARIANT),

@@ -16,6 +16,16 @@ use crate::text::{Interner, Text};
 /// How many pairs of routes are compared at most; only thousands of routes with the same host and path reach it.
 const MOST_COMPARED: usize = 100_000;
 
+/// What looking for covering routes may cost in a document: a place looked up or a name compared is about ten, and more
+/// the longer it is. Ordinary documents of 50,000 routes stay below it; past it, no more covered routes are found.
+const MAX_WORK: usize = 8_000_000;
+
+/// How many bytes are hashed or compared for one of those.
+const BYTES_A_UNIT: usize = 16;
+
+/// The longest host that any request names.
+const MAX_HOST: usize = 255;
+
 /// A host pattern (none: every host), whether the path is exact, and the path.
 type Place<'t> = (Option<&'t str>, bool, &'t str);
 
@@ -25,6 +35,7 @@ pub(super) struct Cover {
     /// Positions of routes by the hash of their places; different places may share one.
     places: HashMap<u64, Vec<usize>>,
     compared: usize,
+    work: usize,
 }
 
 impl Compiler {
@@ -45,31 +56,56 @@ impl Cover {
     fn next(&mut self, routes: &[Option<Match>], texts: &Interner) -> Option<Text> {
         let (last, earlier) = routes.split_last()?;
         let route = last.as_ref()?;
-        let Self { places, compared } = self;
+        let Self { places, compared, work } = self;
+        let mut spend = |units: usize| {
+            *work = work.saturating_add(units);
+            *work <= MAX_WORK
+        };
         // Whatever covers the route covers its first host, and stands where a look-up of it would come past.
         let cover = route.hosts.first().and_then(|host| {
             let host = host.map(|host| texts.get(host));
-            let positions =
-                wider_places(host, route.path, texts).filter_map(|place| places.get(&hash(place)));
-            let candidates = positions.flatten().filter_map(|position| earlier.get(*position)?.as_ref());
-            let cover = candidates.take(MOST_COMPARED.saturating_sub(*compared)).find(|candidate| {
-                *compared += 1;
-                covers(candidate, route, texts)
-            });
-            cover.map(|cover| cover.name)
+            for place in wider_places(host, route.path, texts) {
+                let bytes = place.0.map_or(0, str::len) + place.2.len();
+                if !spend(10 + bytes / BYTES_A_UNIT) {
+                    return None;
+                }
+                for position in places.get(&hash(place)).into_iter().flatten() {
+                    let Some(candidate) = earlier.get(*position).and_then(Option::as_ref) else { continue };
+                    *compared += 1;
+                    if *compared > MOST_COMPARED || !spend(pairs(candidate, route)) {
+                        return None;
+                    }
+                    if covers(candidate, route, texts) {
+                        return Some(candidate.name);
+                    }
+                }
+            }
+            None
         });
         let (exact, path) = parts(route.path, texts);
+        let path_hash = xxh3_64(path.as_bytes());
         for host in &route.hosts {
-            let place = (host.map(|host| texts.get(host)), exact, path);
-            places.entry(hash(place)).or_default().push(earlier.len());
+            let host = host.map(|host| texts.get(host));
+            places.entry(joined(host, exact, path_hash)).or_default().push(earlier.len());
         }
         cover
     }
 }
 
 fn hash((host, exact, path): Place<'_>) -> u64 {
-    let host = host.map_or(0, |host| xxh3_64(host.as_bytes()));
-    xxh3_64_with_seed(path.as_bytes(), host.wrapping_add(u64::from(exact)))
+    joined(host, exact, xxh3_64(path.as_bytes()))
+}
+
+fn joined(host: Option<&str>, exact: bool, path: u64) -> u64 {
+    xxh3_64_with_seed(host.unwrap_or_default().as_bytes(), path.rotate_left(2 + u32::from(exact)))
+}
+
+/// What comparing two routes costs: every host, method and header of one with those of the other.
+fn pairs(one: &Match, other: &Match) -> usize {
+    let pairs = |one: usize, other: usize| one.saturating_mul(other);
+    10 + pairs(one.hosts.len(), other.hosts.len())
+        + pairs(one.methods.len(), other.methods.len())
+        + pairs(one.headers.len(), other.headers.len())
 }
 
 fn parts(path: PathPattern, texts: &Interner) -> (bool, &str) {
@@ -114,8 +150,11 @@ fn covers(earlier: &Match, later: &Match, texts: &Interner) -> bool {
 
 fn host_covers(wide: Option<Text>, narrow: Option<Text>, texts: &Interner) -> bool {
     let (Some(wide), Some(narrow)) = (wide, narrow) else { return wide.is_none() };
+    if wide == narrow {
+        return true;
+    }
     let (wide, narrow) = (texts.get(wide), texts.get(narrow));
-    wide == narrow || wide.starts_with('.') && narrow.ends_with(wide)
+    wide.len() <= MAX_HOST && wide.starts_with('.') && narrow.ends_with(wide)
 }
 
 fn path_covers(wide: PathPattern, narrow: PathPattern, texts: &Interner) -> bool {

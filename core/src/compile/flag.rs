@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use super::rule::{RuleCompiler, Shared};
-use super::{Compiler, Evaluator};
+use super::Compiler;
+use super::evaluators::Evaluator;
+use super::rule::{RuleCompiler, Shared, Variants};
 use crate::flag::{CompiledVariant, Flag, State, VariantId};
 use crate::json::{Kind, Path};
 use crate::names;
 use crate::problem::Severity;
-use crate::rule::Rules;
 
 /// The keys of a flag. flagd ignores others, so they are no errors.
 const KEYS: [&str; 6] = ["key", "state", "variants", "defaultVariant", "targeting", "metadata"];
@@ -31,9 +31,9 @@ impl Compiler {
         let default = self.default_variant(members, first_variant, variants, path);
         let (metadata, client) = self.flag_metadata(members.get("metadata"), &path.key("metadata"));
         let targeting = members.get("targeting");
-        let names: Vec<_> = match members.get("variants") {
+        let names: Variants<'_> = match members.get("variants") {
             Some(Value::Object(variants)) => variants.keys().map(String::as_str).collect(),
-            _ => Vec::new(),
+            _ => [].into_iter().collect(),
         };
         let state = match (enabled, targeting) {
             (true, Some(targeting)) => self.targeting(key, targeting, &names, &path.key("targeting")),
@@ -121,9 +121,8 @@ impl Compiler {
             Value::String(name) => match names().position(|variant| self.texts.get(variant.name) == name) {
                 Some(position) => return Some(VariantId(first.saturating_add(position as u32))),
                 None => {
-                    let names: Vec<_> =
-                        names().map(|variant| format!("`{}`", self.texts.get(variant.name))).collect();
-                    format!("`{name}` is none of the variants ({})", names.join(", "))
+                    let names = names::listed(names().map(|variant| self.texts.get(variant.name)));
+                    format!("`{name}` is none of the variants ({names})")
                 }
             },
             other => format!("must be the name of a variant, this is {}", Kind::of(other)),
@@ -133,7 +132,7 @@ impl Compiler {
     }
 
     /// Compiles the rule. Whatever is wrong with it breaks this flag only.
-    fn targeting(&mut self, key: &str, targeting: &Value, variants: &[&str], path: &Path<'_>) -> State {
+    fn targeting(&mut self, key: &str, targeting: &Value, variants: &Variants<'_>, path: &Path<'_>) -> State {
         match targeting {
             Value::Null => return State::Static,
             Value::Object(rule) if rule.is_empty() => return State::Static,
@@ -150,14 +149,22 @@ impl Compiler {
             texts: &mut self.texts,
             problems: &mut self.problems,
             evaluators: &self.evaluators,
+            known: &mut self.known,
             fractional: self.fractional,
             most_bytes: self.budget.most(),
         };
+        let asked = shared.rules.prerequisites.len();
         let mut compiler = RuleCompiler::new(shared, key, Severity::Flag);
         let node = compiler.rule(targeting, path, 0);
         compiler.results(targeting, variants, path);
         match compiler.failure() {
-            None => State::Targeted(node),
+            None => {
+                let asks = asked..self.snapshot.rules.prerequisites.len();
+                if !asks.is_empty() {
+                    self.asking.insert(self.texts.intern(key), asks);
+                }
+                State::Targeted(node)
+            }
             Some(reason) => {
                 self.snapshot.rules.reset(&mark);
                 State::Broken(self.texts.intern(&reason))
@@ -167,29 +174,37 @@ impl Compiler {
 
     /// Looks for problems of a rule that is not in force: they cost nothing yet.
     fn check(&mut self, flag: &str, rule: &Value, path: &Path<'_>) {
+        let (rules, known) = &mut self.looked_at;
+        let mark = rules.mark();
         let shared = Shared {
-            rules: &mut Rules::default(),
+            rules,
             texts: &mut self.texts,
             problems: &mut self.problems,
             evaluators: &self.evaluators,
+            known,
             fractional: self.fractional,
             most_bytes: self.budget.most(),
         };
         RuleCompiler::new(shared, flag, Severity::Warning).rule(rule, path, 0);
+        self.looked_at.0.reset(&mark);
     }
 
     /// Looks for problems of the rules in `$evaluators` that no flag refers to.
     pub(super) fn unused_evaluators(&mut self, path: &Path<'_>) {
-        for Evaluator { name, rule, .. } in self.evaluators.iter().filter(|rule| !rule.used.get()) {
+        for Evaluator { name, rule, .. } in self.evaluators.unused() {
+            let (rules, known) = &mut self.looked_at;
+            let mark = rules.mark();
             let shared = Shared {
-                rules: &mut Rules::default(),
+                rules,
                 texts: &mut self.texts,
                 problems: &mut self.problems,
                 evaluators: &self.evaluators,
+                known,
                 fractional: self.fractional,
                 most_bytes: self.budget.most(),
             };
-            RuleCompiler::new(shared, "", Severity::Warning).rule(rule, &path.key(name), 0);
+            RuleCompiler::of_evaluator(shared).rule(rule, &path.key(name), 0);
+            self.looked_at.0.reset(&mark);
         }
     }
 }

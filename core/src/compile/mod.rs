@@ -7,6 +7,7 @@
 mod budget;
 mod compilation;
 mod cover;
+mod evaluators;
 mod flag;
 mod metadata;
 mod portable;
@@ -15,22 +16,23 @@ mod route;
 mod rule;
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::str::Utf8Error;
 
-use serde_json::value::RawValue;
-use xxhash_rust::xxh3::xxh3_64;
-
 use self::budget::Budget;
+use self::evaluators::Evaluators;
 use self::metadata::SetMetadata;
+use self::rule::Known;
 use crate::flag::{CompiledVariant, Flag, FlagId, State};
 use crate::json::{Entries, Kind, Path, Position, entries, read};
 use crate::names;
 use crate::problem::{CompileError, Problems};
 use crate::rule::{FractionalVersion, Node, Rules, reserve};
-use crate::snapshot::Snapshot;
-use crate::text::Interner;
+use crate::snapshot::{Snapshot, key_hash};
+use crate::text::{Interner, Text, random_seed};
 use crate::value::TARGETING_KEY;
+use serde_json::value::RawValue;
 
 pub use compilation::Compilation;
 pub use portable::portability;
@@ -107,23 +109,31 @@ fn root_of(text: &str) -> Result<&RawValue, CompileError> {
         .map_err(|error| CompileError::of(format!("not JSON: {}", error.message), Some(error.position)))
 }
 
-/// A rule of `$evaluators`.
+/// The upstreams that routes may choose.
 #[derive(Debug)]
-struct Evaluator {
-    name: String,
-    rule: serde_json::Value,
-    /// Whether a flag refers to it.
-    used: Cell<bool>,
+struct Upstreams {
+    list: Vec<String>,
+    set: HashSet<String>,
 }
 
 /// A snapshot in the making.
 #[derive(Debug)]
 struct Compiler {
     /// All upstreams that routes may choose; any, when `None`.
-    upstreams: Option<Vec<String>>,
+    upstreams: Option<Upstreams>,
     problems: Problems,
     texts: Interner,
-    evaluators: Vec<Evaluator>,
+    evaluators: Evaluators,
+    /// What the snapshot's rules have already.
+    known: Known,
+    /// Rules that are looked at and not kept: those of disabled flags, and evaluators that no flag refers to.
+    looked_at: (Rules, Known),
+    /// The last flag of each key that asks for others, and where in the list of prerequisites.
+    asking: HashMap<Text, Range<usize>>,
+    /// Flags that routes choose upstreams by, and how many of their variants are none.
+    releases: HashMap<FlagId, usize>,
+    /// The variants of flags that have guardrails, by the flag's key.
+    guarded: HashMap<Text, HashSet<Text>>,
     set_metadata: SetMetadata,
     fractional: FractionalVersion,
     /// Some part could not be read; perhaps the document is no JSON at all.
@@ -137,16 +147,24 @@ impl Compiler {
     /// A compiler of a document of so many bytes.
     fn new(bytes: usize, options: CompileOptions<'_>) -> Self {
         let mut compiler = Self {
-            upstreams: options.upstreams.map(<[String]>::to_vec),
+            upstreams: options.upstreams.map(|upstreams| Upstreams {
+                list: upstreams.to_vec(),
+                set: upstreams.iter().cloned().collect(),
+            }),
             problems: Problems::default(),
             texts: Interner::default(),
-            evaluators: Vec::new(),
+            evaluators: Evaluators::default(),
+            known: Known::default(),
+            looked_at: (Rules::default(), Known::default()),
+            asking: HashMap::new(),
+            releases: HashMap::new(),
+            guarded: HashMap::new(),
             set_metadata: SetMetadata::default(),
             fractional: FractionalVersion::default(),
             doubtful: false,
             without_positions: options.without_positions,
             budget: Budget::of(bytes),
-            snapshot: Snapshot { rules: Rules::default(), ..Snapshot::default() },
+            snapshot: Snapshot { seed: random_seed(), ..Snapshot::default() },
         };
         // What is in force may be far larger than what this document may become.
         if let Some(like) = options.like.filter(|like| like.size() <= compiler.budget.most()) {
@@ -155,7 +173,9 @@ impl Compiler {
         // An empty text is `Text::default`.
         compiler.texts.intern("");
         // Always the first attribute, whether or not a rule names it.
-        rule::attribute(&mut compiler.snapshot.rules, &mut compiler.texts, TARGETING_KEY);
+        let Self { snapshot, known, texts, looked_at: (rules, also_known), .. } = &mut compiler;
+        known.attribute(&mut snapshot.rules, texts, TARGETING_KEY);
+        also_known.attribute(rules, texts, TARGETING_KEY);
         compiler
     }
 
@@ -185,8 +205,7 @@ impl Compiler {
                     }
                     if let Some(value) = self.value(raw.get(), &path.key(&name)) {
                         self.count_evaluator(raw.get(), &path.key(&name));
-                        let name = name.into_owned();
-                        self.evaluators.push(Evaluator { name, rule: value, used: Cell::new(false) });
+                        self.evaluators.push(name.into_owned(), value);
                     }
                 }
             }
@@ -234,21 +253,20 @@ impl Compiler {
 
     /// Adds a compiled flag. Of a key that stands twice the last flag counts, as in every JSON parser.
     fn add_flag(&mut self, key: &str, flag: Flag, path: &Path<'_>) {
-        let Self { texts, snapshot, problems, .. } = self;
-        let hash = xxh3_64(key.as_bytes());
-        let flags = &mut snapshot.flags;
-        let known = |index: &u32| flags.get(*index as usize).is_some_and(|flag| texts.get(flag.key) == key);
-        if let Some(index) = snapshot.by_key.find(hash, known) {
-            problems.warn(path, format!("the flag `{key}` stands here twice; only the last one counts"));
-            if let Some(slot) = flags.get_mut(*index as usize) {
+        if let Some(FlagId(index)) = self.find_flag(key) {
+            let message = format!("the flag `{key}` stands here twice; only the last one counts");
+            self.problems.warn(path, message);
+            if let Some(slot) = self.snapshot.flags.get_mut(index as usize) {
                 *slot = flag;
             }
             return;
         }
+        let Self { texts, snapshot, .. } = self;
+        let Snapshot { flags, by_key, seed, .. } = snapshot;
         let index = flags.len() as u32;
         flags.push(flag);
-        snapshot.by_key.insert_unique(hash, index, |index| {
-            xxh3_64(flags.get(*index as usize).map_or("", |flag| texts.get(flag.key)).as_bytes())
+        by_key.insert_unique(key_hash(*seed, key), index, |index| {
+            key_hash(*seed, flags.get(*index as usize).map_or("", |flag| texts.get(flag.key)))
         });
     }
 
@@ -256,7 +274,7 @@ impl Compiler {
         let flags = &self.snapshot.flags;
         let matches =
             |index: &u32| flags.get(*index as usize).is_some_and(|flag| self.texts.get(flag.key) == key);
-        self.snapshot.by_key.find(xxh3_64(key.as_bytes()), matches).map(|index| FlagId(*index))
+        self.snapshot.by_key.find(key_hash(self.snapshot.seed, key), matches).map(|index| FlagId(*index))
     }
 
     fn add_variants(&mut self, variants: impl Iterator<Item = CompiledVariant>) -> (u32, u32) {

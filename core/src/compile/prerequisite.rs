@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::Compiler;
 use crate::flag::FlagId;
 use crate::json::Path;
+use crate::problem::Severity;
 use crate::text::Text;
 
 /// How long a chain of prerequisites may be: each link is a rule that is evaluated inside another.
@@ -30,11 +31,9 @@ struct Search {
 impl Compiler {
     /// Forgets what an earlier flag of the same key asks for: the later one counts alone.
     pub(super) fn supersede(&mut self, key: &str) {
-        if self.find_flag(key).is_some() {
-            let key = self.texts.intern(key);
-            for prerequisite in &mut self.snapshot.rules.prerequisites {
-                prerequisite.asker = prerequisite.asker.filter(|asker| *asker != key);
-            }
+        let asked = self.texts.find(key).and_then(|key| self.asking.remove(&key)).unwrap_or_default();
+        for prerequisite in self.snapshot.rules.prerequisites.get_mut(asked).unwrap_or_default() {
+            prerequisite.asker = None;
         }
     }
 
@@ -62,16 +61,18 @@ impl Compiler {
     /// Follows a flag's prerequisites in depth and returns how many links the longest chain has. A chain that is too
     /// long ends the search there, so the recursion is bounded.
     fn follow(&mut self, id: FlagId, search: &mut Search, path: &Path<'_>) -> usize {
-        let key = self.flag_key(id).to_owned();
-        let here = path.key(&key);
         let known = search.visits.get(&id).copied();
         search.chain.push(id);
         let links = match known {
+            Some(Visit::UnderWay) if !self.problems.has_room(Severity::Document) => {
+                self.problems.skip();
+                0
+            }
             Some(Visit::UnderWay) => {
                 let start = search.chain.iter().position(|flag| *flag == id).unwrap_or(0);
                 let names = search.chain.iter().skip(start).map(|flag| format!("`{}`", self.flag_key(*flag)));
                 let cycle = names.collect::<Vec<_>>().join(" -> ");
-                self.problems.refuse(&here.key("targeting"), format!("prerequisites form a cycle: {cycle}"));
+                self.refuse_targeting(id, path, &format!("prerequisites form a cycle: {cycle}"));
                 0
             }
             Some(Visit::Done(links)) => links,
@@ -83,9 +84,9 @@ impl Compiler {
                     match flag {
                         Some(flag) => links = links.max(1 + self.follow(flag, search, path)),
                         None => {
-                            let wanted = self.texts.get(wanted).to_owned();
+                            let wanted = self.texts.get(wanted);
                             let message = format!("there is no flag `{wanted}`, which the rule asks for");
-                            self.problems.refuse(&here.key("targeting"), message);
+                            self.refuse_targeting(id, path, &message);
                         }
                     }
                 }
@@ -97,10 +98,22 @@ impl Compiler {
             let message = format!(
                 "more than {MOST_LINKS} prerequisites, one asking for the next, lead through this flag"
             );
-            self.problems.refuse(&here, message);
+            self.refuse_flag(id, path, &message);
         }
         search.chain.pop();
         links
+    }
+
+    fn refuse_targeting(&mut self, id: FlagId, path: &Path<'_>, message: &str) {
+        let Self { problems, texts, snapshot, .. } = self;
+        let key = snapshot.flags.get(id.0 as usize).map_or("", |flag| texts.get(flag.key));
+        problems.refuse(&path.key(key).key("targeting"), message);
+    }
+
+    fn refuse_flag(&mut self, id: FlagId, path: &Path<'_>, message: &str) {
+        let Self { problems, texts, snapshot, .. } = self;
+        let key = snapshot.flags.get(id.0 as usize).map_or("", |flag| texts.get(flag.key));
+        problems.refuse(&path.key(key), message);
     }
 
     fn flag_key(&self, flag: FlagId) -> &str {

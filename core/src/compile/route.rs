@@ -10,7 +10,8 @@ use super::Compiler;
 use super::cover::Cover;
 use crate::flag::FlagId;
 use crate::json::{Kind, Path};
-use crate::names::unknown_key;
+use crate::names::{listed, unknown_key};
+use crate::problem::Severity;
 use crate::route::{Gate, HeaderCondition, HeaderMatch, IndexBuilder, PathPattern, Route, RouteId};
 use crate::settings::{is_token, parse_duration};
 use crate::text::Text;
@@ -32,7 +33,8 @@ pub(super) struct Indexing {
 
 impl From<Reading> for Indexing {
     fn from(reading: Reading) -> Self {
-        Self { matches: reading.matches.into_iter().enumerate(), index: IndexBuilder::default() }
+        let places = reading.matches.iter().flatten().map(|route| route.hosts.len()).sum();
+        Self { matches: reading.matches.into_iter().enumerate(), index: IndexBuilder::new(places) }
     }
 }
 
@@ -70,9 +72,7 @@ impl Compiler {
         };
         // Where one of them is missing, the document is refused, so that positions need not be routes.
         let Some(Match { name, hosts, path, methods, headers, flag, gate }) = matched else { return true };
-        for host in hosts {
-            indexing.index.add(&self.texts, host, path, RouteId(position as u32));
-        }
+        indexing.index.add(&self.texts, &hosts, path, RouteId(position as u32));
         let (methods, headers) = (methods.into(), headers.into());
         self.snapshot.routes.routes.push(Route { name, methods, headers, flag, gate });
         true
@@ -115,8 +115,9 @@ impl Compiler {
             }
         };
         if !names.insert(name) {
-            let message = format!("another route is called `{}` already", self.texts.get(name));
-            self.problems.refuse(&path.key("name"), message);
+            let texts = &self.texts;
+            let message = || format!("another route is called `{}` already", texts.get(name));
+            self.problems.refuse_with(&path.key("name"), message);
         }
         Some(name)
     }
@@ -133,7 +134,7 @@ impl Compiler {
             return None;
         };
         for key in members.keys().filter(|key| !known.contains(&key.as_str())) {
-            self.problems.refuse(&path.key(key), unknown_key(key, known));
+            self.problems.refuse_with(&path.key(key), || unknown_key(key, known));
         }
         Some(members)
     }
@@ -153,6 +154,22 @@ impl Compiler {
     /// A flag whose values are upstreams.
     fn release_flag(&mut self, value: &Value, path: &Path<'_>) -> Option<FlagId> {
         let id = self.flag_id(value, path)?;
+        let wrong = match self.releases.get(&id) {
+            Some(0) => 0,
+            // What another route says of the flag already, this one only counts.
+            Some(wrong) if !self.problems.has_room(Severity::Document) => {
+                (0..*wrong).for_each(|_| self.problems.skip());
+                *wrong
+            }
+            _ => self.check_release(id, path)?,
+        };
+        self.releases.insert(id, wrong);
+        Some(id)
+    }
+
+    /// Refuses values that are no upstreams; how many those are.
+    fn check_release(&mut self, id: FlagId, path: &Path<'_>) -> Option<usize> {
+        let mut wrong = 0;
         let flag = self.snapshot.flags.get(id.0 as usize)?;
         let key = self.texts.get(flag.key);
         for variant in self.snapshot.variants_of(flag) {
@@ -167,19 +184,19 @@ impl Compiler {
                     format!("is `{upstream}`, which cannot name an upstream in a header")
                 }
                 Some(upstream) => match &self.upstreams {
-                    Some(allowed) if !allowed.iter().any(|allowed| allowed == upstream) => {
-                        let allowed: Vec<_> = allowed.iter().map(|name| format!("`{name}`")).collect();
+                    Some(allowed) if !allowed.set.contains(upstream) => {
+                        let allowed = listed(allowed.list.iter().map(String::as_str));
                         format!(
-                            "is the upstream `{upstream}`, which is none of the configured ones ({})",
-                            allowed.join(", ")
+                            "is the upstream `{upstream}`, which is none of the configured ones ({allowed})"
                         )
                     }
                     _ => continue,
                 },
             };
-            self.problems.refuse(path, format!("variant `{name}` of `{key}` {problem}"));
+            wrong += 1;
+            self.problems.refuse_with(path, || format!("variant `{name}` of `{key}` {problem}"));
         }
-        Some(id)
+        Some(wrong)
     }
 
     fn gate(&mut self, value: &Value, path: &Path<'_>) -> Option<Gate> {
@@ -337,12 +354,16 @@ impl Compiler {
         let Some(flag) = flag.and_then(|flag| self.snapshot.flags.get(flag.0 as usize)).copied() else {
             return;
         };
+        let Self { guarded, snapshot, texts, .. } = self;
+        let names = guarded
+            .entry(flag.key)
+            .or_insert_with(|| snapshot.variants_of(&flag).iter().map(|variant| variant.name).collect());
         let watched = guardrail.get("watch").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         for value in watched.iter().chain(guardrail.get("fallback")) {
-            let variants = self.snapshot.variants_of(&flag);
-            if !variants.iter().any(|variant| Some(self.texts.get(variant.name)) == value.as_str()) {
-                self.problems
-                    .refuse(path, format!("{value} is no variant of `{}`", self.texts.get(flag.key)));
+            let name = value.as_str().and_then(|name| texts.find(name));
+            if !name.is_some_and(|name| names.contains(&name)) {
+                let message = || format!("{value} is no variant of `{}`", texts.get(flag.key));
+                self.problems.refuse_with(path, message);
             }
         }
         self.problems.warn(path, "this version does not enforce guardrails: nothing falls back by itself");

@@ -32,6 +32,65 @@ fn a_rule_with_too_many_parts_says_so_once() {
 }
 
 #[test]
+fn what_is_compiled_by_reference_is_bounded_also_where_it_is_not_kept() {
+    let parts = vec![r#"{ "var": "a" }"#; 2_000].join(",");
+    let document = |flags: usize| {
+        let flag = |number| {
+            format!(
+                r#""f{number}": {{ "state": "DISABLED", "variants": {{ "on": 1 }}, "targeting": {{ "!": {{ "$ref": "e" }} }} }}"#
+            )
+        };
+        let flags: Vec<_> = (0..flags).map(flag).collect();
+        format!(
+            r#"{{ "$evaluators": {{ "e": {{ "and": [{parts}] }} }}, "flags": {{ {} }} }}"#,
+            flags.join(",")
+        )
+    };
+    assert!(Snapshot::compile(document(1_000).as_bytes()).is_ok());
+    let error = Snapshot::compile(document(2_100).as_bytes()).unwrap_err();
+    assert_eq!(error.causes().count(), 1, "{error}");
+    assert!(error.to_string().contains("refer to by `$ref` come to more than 4000000 parts"), "{error}");
+}
+
+#[test]
+fn flags_share_the_literals_of_an_evaluator() {
+    let names: Vec<_> = (0..10_000).map(|number| format!("\"user-{number}\"")).collect();
+    let size = |flags: usize| {
+        let flag = |number| {
+            format!(
+                r#""f{number}": {{ "state": "ENABLED", "variants": {{ "true": 1, "false": 0 }},
+                    "targeting": {{ "$ref": "e" }} }}"#
+            )
+        };
+        let flags: Vec<_> = (0..flags).map(flag).collect();
+        let document = format!(
+            r#"{{ "$evaluators": {{ "e": {{ "and": [{{ "in": [{{ "var": "a" }}, [{list}]] }}, {{ "in": [1, [2, {list}]] }},
+                {{ "matches": ["x", "a{{1,9}}"] }}, {{ "cidr": ["::1", ["::/0"]] }}] }} }}, "flags": {{ {flags} }} }}"#,
+            list = names.join(","),
+            flags = flags.join(",")
+        );
+        let snapshot = Snapshot::compile(document.as_bytes()).unwrap();
+        assert_eq!(snapshot.failing_flags().count(), 0);
+        let rules = &snapshot.rules;
+        assert_eq!((rules.patterns.len(), rules.networks.len(), rules.constants.len()), (1, 1, 1));
+        snapshot.size()
+    };
+    assert!(size(101) - size(1) < 100_000, "{} {}", size(1), size(101));
+}
+
+#[test]
+fn a_later_flag_of_the_same_key_asks_alone() {
+    let flag = |targeting: &str| {
+        format!(r#""f": {{ "state": "ENABLED", "variants": {{ "on": 1 }}, "targeting": {targeting} }}"#)
+    };
+    // Only the first would be a cycle.
+    let document =
+        format!(r#"{{ "flags": {{ {}, {} }} }}"#, flag(r#"{ "flag": "f" }"#), flag(r#"{ "if": [1, "on"] }"#));
+    let snapshot = Snapshot::compile(document.as_bytes()).unwrap();
+    assert_eq!(snapshot.problems().len(), 1, "{:?}", snapshot.problems());
+}
+
+#[test]
 fn the_flags_own_error_is_the_first() {
     let document = br#"{ "$evaluators": { "e": { "ends_wiht": [] } }, "flags": {
         "f": { "state": "ENABLED", "variants": { "on": 1 }, "targeting": { "and": [{ "vra": 1 }, { "$ref": "e" }] } } } }"#;

@@ -6,6 +6,7 @@
 mod configuration;
 mod feed;
 mod grammar;
+mod hostile;
 mod message;
 mod ofrep;
 mod served;
@@ -23,6 +24,7 @@ use crate::{Compilation, CompileError, CompileOptions, Decision, Scratch, Timest
 pub use configuration::configuration;
 pub use feed::feed;
 pub use grammar::Choices;
+pub use hostile::{HOSTILE, Hostile};
 pub use ofrep::ofrep;
 pub use signature::signature;
 

@@ -38,6 +38,15 @@ impl JsonPath {
         matches!(self.0.first(), Some(Step::Key(first)) if first == key)
     }
 
+    /// Bytes of all keys, and a few for every step.
+    pub(crate) fn bytes(&self) -> usize {
+        let bytes = |step: &Step| match step {
+            Step::Key(key) => key.len() + 1,
+            Step::Index(_) => 4,
+        };
+        self.0.iter().map(bytes).sum()
+    }
+
     /// The path as `serde_path_to_error` tells it.
     pub(crate) fn of_serde(path: &serde_path_to_error::Path) -> Self {
         use serde_path_to_error::Segment;
@@ -70,6 +79,15 @@ impl<'a> Path<'a> {
 
     pub(crate) fn index(&'a self, index: usize) -> Path<'a> {
         Path::Index(self, index)
+    }
+
+    /// Whether the first step is this key.
+    pub(crate) fn begins_with(&self, first: &str) -> bool {
+        match self {
+            Path::Root | Path::Index(Path::Root, _) => false,
+            Path::Key(Path::Root, key) => *key == first,
+            Path::Key(above, _) | Path::Index(above, _) => above.begins_with(first),
+        }
     }
 
     pub(crate) fn to_json_path(self) -> JsonPath {

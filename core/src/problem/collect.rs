@@ -9,6 +9,10 @@ use crate::json::{JsonPath, Path, Position, locate};
 /// throughout needs no more to show it.
 const MOST: usize = 100;
 
+/// How many bytes of paths and messages are kept, beyond the first problem of each severity: a key of a megabyte stands in
+/// the path of everything that is wrong below it.
+const MAX_BYTES: usize = 1 << 20;
+
 /// How many flags a problem names that fails several; the others are counted.
 const MOST_NAMED: usize = 5;
 
@@ -21,6 +25,10 @@ pub(crate) struct Problems {
     list: Vec<Draft>,
     /// The numbers of those in `$evaluators`: every flag that uses the rule comes upon them again.
     shared: HashMap<(JsonPath, String), Option<usize>>,
+    /// The bytes of all paths and messages in the list.
+    bytes: usize,
+    /// The worst severity in the list.
+    worst: Option<Severity>,
     /// How many found no room.
     unlisted: usize,
     refused: bool,
@@ -43,11 +51,24 @@ struct Draft {
 impl Problems {
     /// Refuses the document.
     pub(crate) fn refuse(&mut self, path: &Path<'_>, message: impl Into<String>) {
-        self.add(Severity::Document, path.to_json_path(), message.into());
+        self.refuse_with(path, || message.into());
+    }
+
+    /// Refuses the document; the message is not made where it finds no room.
+    pub(crate) fn refuse_with(&mut self, path: &Path<'_>, message: impl FnOnce() -> String) {
+        self.refused = true;
+        match self.has_room(Severity::Document) {
+            true => _ = self.add(Severity::Document, path.to_json_path(), message()),
+            false => self.skip(),
+        }
     }
 
     /// Refuses the document because of something at a place within the value at `path`.
     pub(crate) fn refuse_within(&mut self, path: &Path<'_>, within: Position, message: String) {
+        self.refused = true;
+        if !self.has_room(Severity::Document) {
+            return self.skip();
+        }
         if let Some(draft) = self
             .add(Severity::Document, path.to_json_path(), message)
             .and_then(|index| self.list.get_mut(index))
@@ -57,7 +78,10 @@ impl Problems {
     }
 
     pub(crate) fn warn(&mut self, path: &Path<'_>, message: impl Into<String>) {
-        self.add(Severity::Warning, path.to_json_path(), message.into());
+        match self.has_room(Severity::Warning) {
+            true => _ = self.add(Severity::Warning, path.to_json_path(), message.into()),
+            false => self.skip(),
+        }
     }
 
     /// Adds what is wrong with the rule of `flag`. In `$evaluators` it is one problem for all flags that use the rule;
@@ -95,21 +119,28 @@ impl Problems {
     fn add(&mut self, severity: Severity, path: JsonPath, message: String) -> Option<usize> {
         self.refused |= severity == Severity::Document;
         if !self.has_room(severity) {
-            self.unlisted += 1;
+            self.skip();
             return None;
         }
+        self.bytes += path.bytes() + message.len();
+        self.worst = self.worst.max(Some(severity));
         self.list.push(Draft { severity, path, within: None, message, flags: Vec::new(), more_flags: 0 });
         Some(self.list.len() - 1)
     }
 
+    /// Counts a problem that [`Self::has_room`] has no room for.
+    pub(crate) fn skip(&mut self) {
+        self.unlisted += 1;
+    }
+
     /// What is worse must be among the problems, however many lesser ones came before it.
-    fn has_room(&self, severity: Severity) -> bool {
-        self.list.len()
-            < match severity {
-                Severity::Warning => MOST,
-                Severity::Flag => 2 * MOST,
-                Severity::Document => 3 * MOST,
-            }
+    pub(crate) fn has_room(&self, severity: Severity) -> bool {
+        let most = match severity {
+            Severity::Warning => MOST,
+            Severity::Flag => 2 * MOST,
+            Severity::Document => 3 * MOST,
+        };
+        self.list.len() < most && (self.bytes < MAX_BYTES || self.worst < Some(severity))
     }
 
     /// The problems, and whether the document is refused; with their places in it and in its order, if that is wanted.
@@ -173,6 +204,23 @@ mod tests {
         let count = |severity| list.iter().filter(|problem| problem.severity == severity).count();
         let counts = [Severity::Warning, Severity::Flag, Severity::Document].map(count);
         assert_eq!((counts, refused), ([MOST; 3], true));
+    }
+
+    #[test]
+    fn long_paths_and_messages_leave_room_for_the_first_of_what_is_worse() {
+        let mut problems = Problems::default();
+        let long = "k".repeat(MAX_BYTES / 4);
+        let path = Path::Root.key(&long);
+        for _ in 0..10 {
+            problems.warn(&path, "odd");
+        }
+        for _ in 0..10 {
+            problems.refuse(&path, "wrong");
+        }
+        let (list, refused) = problems.finish("{}", true);
+        let messages: Vec<_> = list.iter().map(|problem| problem.message.as_str()).collect();
+        assert_eq!(messages, ["odd", "odd", "odd", "odd", "wrong", "15 more problems are not listed"]);
+        assert!(refused);
     }
 
     #[test]

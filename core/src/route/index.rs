@@ -10,10 +10,14 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::RouteId;
 use crate::request::{Request, host_name, path_only};
-use crate::text::{Arena, Interner, Text};
+use crate::text::{Arena, Interner, Text, random_seed};
 
 /// The group of routes that name no host.
 const ANY_HOST: u32 = 0;
+
+/// What keeps exact paths and prefixes apart in the table.
+const EXACT: u64 = 0;
+const PREFIX: u64 = 1;
 
 /// The longest host that a name in DNS can have.
 const MOST_HOST: usize = 255;
@@ -55,6 +59,8 @@ pub(crate) struct Index {
     hosts: HashTable<Host>,
     groups: Vec<Group>,
     paths: HashTable<Entry>,
+    /// What hosts and paths are hashed with.
+    seed: u64,
 }
 
 /// Builds an [`Index`] from routes in the order of the document.
@@ -65,26 +71,49 @@ pub(crate) struct IndexBuilder {
 
 impl Default for IndexBuilder {
     fn default() -> Self {
-        Self { index: Index { groups: vec![Group::default()], ..Index::default() } }
+        Self::new(0)
     }
 }
 
 impl IndexBuilder {
-    /// Adds a route under a host pattern (`None`: any host; a suffix begins with its dot; in lower case) and a path.
-    pub(crate) fn add(&mut self, texts: &Interner, host: Option<Text>, path: PathPattern, route: RouteId) {
-        let group = host.map_or(ANY_HOST, |host| self.group(texts, host));
-        let (text, seed) = path.parts();
-        if let Some(group) = self.index.groups.get_mut(group as usize) {
-            match path {
-                PathPattern::Exact(_) => group.exact = true,
-                PathPattern::Prefix(text) => {
-                    let segments = texts.get(text).bytes().filter(|byte| *byte == b'/').count();
-                    let segments = u16::try_from(segments).unwrap_or(u16::MAX);
-                    group.segments = Some(group.segments.map_or(segments, |most| most.max(segments)));
-                }
+    /// A builder with room for so many pairs of a host and a path.
+    pub(crate) fn new(places: usize) -> Self {
+        let index = Index {
+            groups: vec![Group::default()],
+            paths: HashTable::with_capacity(places),
+            seed: random_seed(),
+            ..Index::default()
+        };
+        Self { index }
+    }
+
+    /// Adds a route under host patterns (`None`: any host; a suffix begins with its dot; in lower case) and a path.
+    pub(crate) fn add(
+        &mut self,
+        texts: &Interner,
+        hosts: &[Option<Text>],
+        path: PathPattern,
+        route: RouteId,
+    ) {
+        // Once for all hosts: there may be as many as the path has bytes.
+        let (text, kind) = path.parts();
+        let bytes = texts.get(text).as_bytes();
+        let path_hash = xxh3_64_with_seed(bytes, self.index.seed);
+        let slashes = bytes.iter().filter(|byte| **byte == b'/').count();
+        let segments = (kind == PREFIX).then(|| u16::try_from(slashes).unwrap_or(u16::MAX));
+        for host in hosts {
+            let group = host.map_or(ANY_HOST, |host| self.group(texts, host));
+            if let Some(group) = self.index.groups.get_mut(group as usize) {
+                group.exact |= segments.is_none();
+                group.segments = group.segments.max(segments);
             }
+            self.add_place(texts, group, path, path_hash, route);
         }
-        let hash = hash(texts.get(text).as_bytes(), group, seed);
+    }
+
+    fn add_place(&mut self, texts: &Interner, group: u32, path: PathPattern, path_hash: u64, route: RouteId) {
+        let seed = self.index.seed;
+        let hash = joined(path_hash, group, path.parts().1);
         let found = self.index.paths.find_mut(hash, |entry| entry.group == group && entry.pattern == path);
         match found {
             Some(entry) if entry.routes.last() == Some(&route.0) => {}
@@ -92,22 +121,25 @@ impl IndexBuilder {
             None => {
                 let entry = Entry { group, pattern: path, routes: vec![route.0] };
                 self.index.paths.insert_unique(hash, entry, |entry| {
-                    let (text, seed) = entry.pattern.parts();
-                    self::hash(texts.get(text).as_bytes(), entry.group, seed)
+                    let (text, kind) = entry.pattern.parts();
+                    self::hash(texts.get(text).as_bytes(), seed, entry.group, kind)
                 });
             }
         }
     }
 
     fn group(&mut self, texts: &Interner, pattern: Text) -> u32 {
-        let hash = host_hash(texts.get(pattern).as_bytes());
+        let seed = self.index.seed;
+        let hash = host_hash(texts.get(pattern).as_bytes(), seed);
         if let Some(host) = self.index.hosts.find(hash, |host| host.pattern == pattern) {
             return host.group;
         }
         let group = self.index.groups.len() as u32;
         self.index.groups.push(Group::default());
         let host = Host { pattern, group };
-        self.index.hosts.insert_unique(hash, host, |host| host_hash(texts.get(host.pattern).as_bytes()));
+        self.index
+            .hosts
+            .insert_unique(hash, host, |host| host_hash(texts.get(host.pattern).as_bytes(), seed));
         group
     }
 
@@ -120,18 +152,24 @@ impl PathPattern {
     /// The text, and what keeps exact paths and prefixes apart in the table.
     fn parts(self) -> (Text, u64) {
         match self {
-            Self::Exact(text) => (text, 0),
-            Self::Prefix(text) => (text, 1),
+            Self::Exact(text) => (text, EXACT),
+            Self::Prefix(text) => (text, PREFIX),
         }
     }
 }
 
-fn hash(path: &[u8], group: u32, kind: u64) -> u64 {
-    xxh3_64_with_seed(path, (u64::from(group) << 1) | kind)
+fn hash(path: &[u8], seed: u64, group: u32, kind: u64) -> u64 {
+    joined(xxh3_64_with_seed(path, seed), group, kind)
 }
 
-fn host_hash(host: &[u8]) -> u64 {
-    xxh3_64_with_seed(host, 0)
+/// The hash of a path in a group: multiplied by odd numbers, so that neither hides the other.
+fn joined(path: u64, group: u32, kind: u64) -> u64 {
+    let place = (u64::from(group) << 1 | kind).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (path ^ place ^ place >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93)
+}
+
+fn host_hash(host: &[u8], seed: u64) -> u64 {
+    xxh3_64_with_seed(host, seed)
 }
 
 /// The best route so far, and how to improve on it.
@@ -186,10 +224,9 @@ impl Index {
 
 impl<F: Fn(RouteId) -> bool> Search<'_, F> {
     fn host(&mut self, pattern: &[u8]) {
-        let found = self
-            .index
-            .hosts
-            .find(host_hash(pattern), |host| self.texts.get(host.pattern).as_bytes() == pattern);
+        let found = self.index.hosts.find(host_hash(pattern, self.index.seed), |host| {
+            self.texts.get(host.pattern).as_bytes() == pattern
+        });
         if let Some(host) = found {
             self.group(host.group);
         }
@@ -198,19 +235,19 @@ impl<F: Fn(RouteId) -> bool> Search<'_, F> {
     fn group(&mut self, group: u32) {
         let Some(shape) = self.index.groups.get(group as usize) else { return };
         if shape.exact {
-            self.path(group, self.path, 0);
+            self.path(group, self.path, EXACT);
         }
         let Some(most) = shape.segments else { return };
-        self.path(group, b"", 1);
+        self.path(group, b"", PREFIX);
         let slashes = self.path.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/');
         let ends = slashes.map(|(end, _)| end).chain([self.path.len()]);
         for end in ends.take(usize::from(most)) {
-            self.path(group, self.path.get(..end).unwrap_or_default(), 1);
+            self.path(group, self.path.get(..end).unwrap_or_default(), PREFIX);
         }
     }
 
     fn path(&mut self, group: u32, path: &[u8], kind: u64) {
-        let found = self.index.paths.find(hash(path, group, kind), |entry| {
+        let found = self.index.paths.find(hash(path, self.index.seed, group, kind), |entry| {
             let (text, entry_kind) = entry.pattern.parts();
             entry.group == group && entry_kind == kind && self.texts.get(text).as_bytes() == path
         });

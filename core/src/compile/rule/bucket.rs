@@ -6,7 +6,7 @@ use time::format_description::well_known::Rfc3339;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::RuleCompiler;
-use crate::eval::{MOST_WEIGHT, WHOLE, weight};
+use crate::eval::{MOST_WEIGHT, Murmur3, WHOLE, weight};
 use crate::json::{Kind, Path};
 use crate::names::unknown_key;
 use crate::rule::{
@@ -49,7 +49,8 @@ impl RuleCompiler<'_> {
         }
         let version = self.fractional;
         let computed = compiled.iter().any(|bucket| bucket.computed);
-        let start = crate::eval::Murmur3::default().update(self.flag.as_bytes());
+        let start =
+            *self.hashes.murmur.get_or_insert_with(|| Murmur3::default().update(self.flag.as_bytes()));
         self.rules.fractionals.push(Fractional {
             by,
             buckets: compiled.into(),
@@ -224,6 +225,7 @@ impl RuleCompiler<'_> {
         };
         let mut points: Vec<(u64, u32)> = Vec::with_capacity(schedule.len());
         for (index, point) in schedule.iter().enumerate() {
+            self.charge(1, 0);
             let path = path_of_schedule.index(index);
             let Some([time, share]) = point.as_array().map(Vec::as_slice) else {
                 self.problem(&path, "a point is an array of a time and a percentage");
@@ -241,16 +243,18 @@ impl RuleCompiler<'_> {
     }
 
     fn position(&mut self, members: &Map<String, Value>, path: &Path<'_>, depth: usize) -> Position {
-        let salt = match members.get("salt") {
-            None => self.flag,
-            Some(Value::String(salt)) => salt,
+        let seed = match members.get("salt") {
+            None => *self.hashes.seed.get_or_insert_with(|| xxh3_64(self.flag.as_bytes())),
+            Some(Value::String(salt)) => {
+                self.charge(0, salt.len());
+                xxh3_64(salt.as_bytes())
+            }
             Some(other) => {
                 let kind = Kind::of(other);
                 self.problem(&path.key("salt"), format!("must be a string, this is {kind}"));
-                ""
+                xxh3_64(b"")
             }
         };
-        let seed = xxh3_64(salt.as_bytes());
         let by = members.get("by").map(|by| self.rule(by, &path.key("by"), depth + 1));
         Position { seed, by }
     }

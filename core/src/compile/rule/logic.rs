@@ -38,14 +38,25 @@ impl RuleCompiler<'_> {
         let needle = self.rule(needle, &path.index(0), depth + 1);
         match haystack {
             Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_string) => {
-                let start = self.rules.texts.len() as u32;
-                for item in items.iter().filter_map(Value::as_str) {
-                    self.rules.texts.push(Listed::new(item, self.texts.intern(item)));
-                }
-                Node::OneOf(needle, Arguments { start, len: items.len() as u32 })
+                Node::OneOf(needle, self.texts(haystack, items))
             }
             _ => Node::In(needle, self.rule(haystack, &path.index(1), depth + 1)),
         }
+    }
+
+    /// A list of texts.
+    fn texts(&mut self, list: &Value, items: &[Value]) -> Arguments {
+        let address = self.address(list);
+        if let Some(known) = address.and_then(|address| self.known.lists.get(&address)) {
+            return *known;
+        }
+        let start = self.rules.texts.len() as u32;
+        for item in items.iter().filter_map(Value::as_str) {
+            self.rules.texts.push(Listed::new(item, self.texts.intern(item)));
+        }
+        let listed = Arguments { start, len: items.len() as u32 };
+        self.known.lists.extend(address.map(|address| (address, listed)));
+        listed
     }
 
     pub(super) fn affix(

@@ -7,6 +7,7 @@
 //! rule; who compiled it asks [`RuleCompiler::failure`] whether the nodes are worth keeping.
 
 mod bucket;
+mod known;
 mod logic;
 mod own;
 mod result;
@@ -14,14 +15,16 @@ mod variable;
 
 use serde_json::Value;
 
-use super::Evaluator;
+use super::evaluators::{Evaluators, MAX_EXPANSION};
+use crate::eval::Murmur3;
 use crate::json::Path;
 use crate::names::nearest;
 use crate::problem::{Problems, Severity};
 use crate::rule::{Arguments, Comparison, FractionalVersion, Node, NodeId, Operator, Rules};
-use crate::text::Interner;
+use crate::text::{Interner, Text};
 
-pub(super) use variable::attribute;
+pub(super) use known::Known;
+pub(super) use result::Variants;
 
 /// Every operator: JsonLogic's, flagd's, and ours.
 const OPERATORS: [&str; 44] = [
@@ -86,7 +89,8 @@ pub(super) struct RuleCompiler<'a> {
     rules: &'a mut Rules,
     texts: &'a mut Interner,
     problems: &'a mut Problems,
-    evaluators: &'a [Evaluator],
+    evaluators: &'a Evaluators,
+    known: &'a mut Known,
     /// The key of the flag that the rule belongs to.
     flag: &'a str,
     fractional: FractionalVersion,
@@ -97,6 +101,11 @@ pub(super) struct RuleCompiler<'a> {
     parts: usize,
     /// Whether names mean parts of an item here, inside `map` and the like.
     scoped: bool,
+    /// Whether what is compiled stands in `$evaluators`: then its values stay where they are.
+    shared: bool,
+    /// Whether it is compiled by reference.
+    referred: bool,
+    hashes: FlagHashes,
     /// The first problem that fails the flag.
     failure: Option<String>,
 }
@@ -106,10 +115,21 @@ pub(super) struct Shared<'a> {
     pub(super) rules: &'a mut Rules,
     pub(super) texts: &'a mut Interner,
     pub(super) problems: &'a mut Problems,
-    pub(super) evaluators: &'a [Evaluator],
+    pub(super) evaluators: &'a Evaluators,
+    pub(super) known: &'a mut Known,
     pub(super) fractional: FractionalVersion,
     /// What the document may take of memory.
     pub(super) most_bytes: usize,
+}
+
+/// What operators make of the flag's key, once for all of them.
+#[derive(Default)]
+struct FlagHashes {
+    key: Option<Text>,
+    /// For `fractional`.
+    murmur: Option<Murmur3>,
+    /// For `split` and `ramp`.
+    seed: Option<u64>,
 }
 
 /// The arguments of an operator: what is no array counts as one argument.
@@ -122,20 +142,29 @@ fn arguments(value: &Value) -> &[Value] {
 
 impl<'a> RuleCompiler<'a> {
     pub(super) fn new(shared: Shared<'a>, flag: &'a str, severity: Severity) -> Self {
-        let Shared { rules, texts, problems, evaluators, fractional, most_bytes } = shared;
+        let Shared { rules, texts, problems, evaluators, known, fractional, most_bytes } = shared;
         Self {
             rules,
             texts,
             problems,
             evaluators,
+            known,
             flag,
             fractional,
             most_bytes,
             severity,
             parts: 0,
             scoped: false,
+            shared: false,
+            referred: false,
+            hashes: FlagHashes::default(),
             failure: None,
         }
+    }
+
+    /// The same, for a rule that stands in `$evaluators` itself.
+    pub(super) fn of_evaluator(shared: Shared<'a>) -> Self {
+        Self { shared: true, ..Self::new(shared, "", Severity::Warning) }
     }
 
     /// The first problem that was found, if any fails the flag.
@@ -145,7 +174,11 @@ impl<'a> RuleCompiler<'a> {
 
     /// Notes a problem. What stands in its place is null.
     fn problem(&mut self, path: &Path<'_>, message: impl Into<String>) -> Node {
+        if !self.is_told(path, self.severity) {
+            return Node::Null;
+        }
         let (path, message) = (path.to_json_path(), message.into());
+        self.charge(1, path.bytes() + message.len());
         self.failure.get_or_insert_with(|| format!("{path}: {message}"));
         self.problems.of_rule(self.severity, path, message, self.flag);
         Node::Null
@@ -153,7 +186,45 @@ impl<'a> RuleCompiler<'a> {
 
     /// Notes what is probably not meant.
     fn warn(&mut self, path: &Path<'_>, message: impl Into<String>) {
-        self.problems.of_rule(Severity::Warning, path.to_json_path(), message.into(), self.flag);
+        if !path.begins_with("$evaluators") && !self.problems.has_room(Severity::Warning) {
+            return self.problems.skip();
+        }
+        let (path, message) = (path.to_json_path(), message.into());
+        self.charge(1, path.bytes() + message.len());
+        self.problems.of_rule(Severity::Warning, path, message, self.flag);
+    }
+
+    /// Whether a problem is listed, or is the flag's own error; else it is counted.
+    fn is_told(&mut self, path: &Path<'_>, severity: Severity) -> bool {
+        let is_told =
+            self.failure.is_none() || path.begins_with("$evaluators") || self.problems.has_room(severity);
+        if !is_told {
+            self.problems.skip();
+        }
+        is_told
+    }
+
+    /// What was probably meant by a name; nothing where the problem finds no room in the list, because that takes longer
+    /// than all the rest.
+    fn meant<'n>(&self, name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+        self.problems.has_room(self.severity).then(|| nearest(name, known)).flatten()
+    }
+
+    /// Counts parts and bytes of text that are compiled by reference; false when that is too much, and then the
+    /// document is refused.
+    fn charge(&mut self, parts: usize, bytes: usize) -> bool {
+        if !self.referred || self.evaluators.charge(parts, bytes) {
+            return true;
+        }
+        // Said once.
+        if !std::mem::replace(&mut self.known.is_too_much, true) {
+            let message = format!(
+                "the rules that flags refer to by `$ref` come to more than {MAX_EXPANSION} parts in all: refer to fewer \
+                 or shorter ones"
+            );
+            self.problems.refuse(&Path::Root, message);
+        }
+        false
     }
 
     /// Compiles a value at `depth`.
@@ -161,6 +232,7 @@ impl<'a> RuleCompiler<'a> {
         self.parts += 1;
         let node = match value {
             _ if self.rules.nodes.len() >= MOST_PARTS_OF_ALL => self.too_many_in_all(),
+            _ if !self.charge(1, 0) => Node::Null,
             _ if self.parts > MOST_PARTS => self.too_many(path),
             _ if depth > MOST_DEPTH => {
                 self.problem(path, format!("the rule nests deeper than {MOST_DEPTH} levels"))
@@ -168,7 +240,7 @@ impl<'a> RuleCompiler<'a> {
             Value::Null => Node::Null,
             Value::Bool(value) => Node::Bool(*value),
             Value::Number(number) => Node::Number(number.as_f64().unwrap_or(f64::NAN)),
-            Value::String(text) => Node::Text(self.texts.intern(text)),
+            Value::String(text) => Node::Text(self.intern(text)),
             Value::Array(items) => self.list(items, value, path, depth),
             Value::Object(members) => {
                 let mut members = members.iter();
@@ -209,8 +281,24 @@ impl<'a> RuleCompiler<'a> {
     }
 
     fn constant(&mut self, value: &Value) -> Node {
+        let address = self.address(value);
+        if let Some(known) = address.and_then(|address| self.known.constants.get(&address)) {
+            return Node::Constant(*known);
+        }
         self.rules.constants.push(value.clone());
-        Node::Constant((self.rules.constants.len() - 1) as u32)
+        let number = (self.rules.constants.len() - 1) as u32;
+        self.known.constants.extend(address.map(|address| (address, number)));
+        Node::Constant(number)
+    }
+
+    /// Where a value stands that flags may share: once compiled, it is known by that.
+    fn address(&self, value: &Value) -> Option<usize> {
+        self.shared.then(|| std::ptr::from_ref(value).addr())
+    }
+
+    fn intern(&mut self, text: &str) -> Text {
+        self.charge(0, text.len());
+        self.texts.intern(text)
     }
 
     fn push_arguments(&mut self, nodes: &[NodeId]) -> Arguments {
@@ -221,8 +309,10 @@ impl<'a> RuleCompiler<'a> {
 
     /// Compiles each of an operator's arguments.
     fn all(&mut self, values: &[Value], path: &Path<'_>, depth: usize) -> Vec<NodeId> {
+        // Past the limit, only the problem of the first part that is too many is still missing.
+        let most = (MOST_PARTS + 2).saturating_sub(self.parts);
         let compile = |(index, value)| self.rule(value, &path.index(index), depth + 1);
-        values.iter().enumerate().map(compile).collect()
+        values.iter().take(most).enumerate().map(compile).collect()
     }
 
     /// An array: a constant where all of it is, else a list of nodes.
@@ -283,7 +373,7 @@ impl<'a> RuleCompiler<'a> {
             "cidr" => self.cidr(values, here, depth),
             "matches" => self.matches(values, here, depth),
             unknown => {
-                let meant = nearest(unknown, OPERATORS);
+                let meant = self.meant(unknown, OPERATORS);
                 let hint = meant.map_or(String::new(), |name| format!("; did you mean `{name}`?"));
                 let node = self.problem(path, format!("`{unknown}` is no operator{hint}"));
                 // What it was given may be wrong as well; only these take what is no rule.

@@ -26,7 +26,8 @@ impl RuleCompiler<'_> {
     pub(super) fn prerequisite(&mut self, values: &[Value], path: &Path<'_>) -> Node {
         match values {
             [Value::String(key)] => {
-                let (asker, key) = (self.texts.intern(self.flag), self.texts.intern(key));
+                let asker = *self.hashes.key.get_or_insert_with(|| self.texts.intern(self.flag));
+                let key = self.intern(key);
                 self.rules.prerequisites.push(Prerequisite { asker: Some(asker), key, flag: None });
                 Node::Prerequisite((self.rules.prerequisites.len() - 1) as u32)
             }
@@ -45,11 +46,16 @@ impl RuleCompiler<'_> {
             Value::Array(networks) => (networks.as_slice(), true),
             network => (std::slice::from_ref(network), false),
         };
+        let place = self.address(networks);
+        if let Some(known) = place.and_then(|place| self.known.networks.get(&place)) {
+            return Node::Cidr(address, *known);
+        }
         if listed.len() > MOST_NETWORKS {
             return self.problem(&path, format!("more than {MOST_NETWORKS} networks"));
         }
         let mut compiled = Vec::with_capacity(listed.len());
         for (index, network) in listed.iter().enumerate() {
+            self.charge(1, 0);
             match network.as_str().and_then(parse_network) {
                 Some(network) => compiled.push(network),
                 None => {
@@ -60,8 +66,11 @@ impl RuleCompiler<'_> {
                 }
             }
         }
+        let is_whole = compiled.len() == listed.len();
         self.rules.networks.push(compiled.into());
-        Node::Cidr(address, (self.rules.networks.len() - 1) as u32)
+        let number = (self.rules.networks.len() - 1) as u32;
+        self.known.networks.extend(place.filter(|_| is_whole).map(|place| (place, number)));
+        Node::Cidr(address, number)
     }
 
     /// `matches`: a text and a pattern.
@@ -70,17 +79,27 @@ impl RuleCompiler<'_> {
             return self.problem(path, "`matches` needs a text and a pattern, a string");
         };
         let text = self.rule(text, &path.index(0), depth + 1);
+        if pattern.len() > MOST_PATTERN {
+            let message = format!("a pattern has at most {MOST_PATTERN} bytes, this has {}", pattern.len());
+            return self.problem(&path.index(1), message);
+        }
         if self.rules.pattern_bytes > self.most_bytes {
             // The document is refused once its size is looked at, after this rule.
             return Node::Null;
         }
-        match compile_pattern(pattern) {
-            Ok(compiled) => {
-                self.rules.pattern_bytes = self.rules.pattern_bytes.saturating_add(compiled.memory());
-                self.rules.patterns.push(compiled);
-                Node::Matches(text, (self.rules.patterns.len() - 1) as u32)
+        let Self { rules, known, .. } = self;
+        let compiled = known.patterns.entry(self.texts.intern(pattern)).or_insert_with(|| {
+            let compiled = compile_pattern(pattern).map_err(|error| error.to_string())?;
+            rules.pattern_bytes = rules.pattern_bytes.saturating_add(compiled.memory());
+            rules.patterns.push(compiled);
+            Ok((rules.patterns.len() - 1) as u32)
+        });
+        match compiled {
+            Ok(number) => Node::Matches(text, *number),
+            Err(error) => {
+                let message = format!("`{pattern}` is no pattern: {error}");
+                self.problem(&path.index(1), message)
             }
-            Err(error) => self.problem(&path.index(1), format!("`{pattern}` is no pattern: {error}")),
         }
     }
 }

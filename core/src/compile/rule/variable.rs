@@ -4,29 +4,12 @@ use serde_json::Value;
 
 use super::RuleCompiler;
 use crate::json::{Kind, Path};
-use crate::names::nearest;
-use crate::rule::{AttributePath, Node, NodeId, Rules};
-use crate::text::Interner;
-use crate::value::head_hash;
+use crate::rule::{Node, NodeId};
 
 /// What flagd itself adds to the context.
 const PREFIX: &str = "$flagd.";
 const FLAG_KEY: &str = "$flagd.flagKey";
 const TIMESTAMP: &str = "$flagd.timestamp";
-
-/// The number of the attribute at `path`; each path has one.
-pub(in crate::compile) fn attribute(rules: &mut Rules, texts: &mut Interner, path: &str) -> u32 {
-    let text = texts.intern(path);
-    if let Some(index) = rules.attributes.iter().position(|attribute| attribute.path == text) {
-        return index as u32;
-    }
-    rules.attributes.push(AttributePath {
-        path: text,
-        head_hash: head_hash(path),
-        head: crate::value::split_head(path).0.len() as u32,
-    });
-    (rules.attributes.len() - 1) as u32
-}
 
 impl RuleCompiler<'_> {
     /// `$ref`: the rule of that name in `$evaluators`, in its place.
@@ -38,13 +21,19 @@ impl RuleCompiler<'_> {
             return self.node(node);
         };
         let evaluators = self.evaluators;
-        if let Some(found) = evaluators.iter().rev().find(|evaluator| evaluator.name == *name) {
+        if let Some(found) = evaluators.find(name) {
             found.used.set(true);
             let place = Path::Root.key("$evaluators");
-            return self.rule(&found.rule, &place.key(&found.name), depth + 1);
+            let outer = (self.shared, self.referred);
+            (self.shared, self.referred) = (true, true);
+            self.charge(0, name.len());
+            let node = self.rule(&found.rule, &place.key(&found.name), depth + 1);
+            (self.shared, self.referred) = outer;
+            return node;
         }
-        let names = evaluators.iter().map(|evaluator| &*evaluator.name);
-        let hint = nearest(name, names).map_or(String::new(), |name| format!("; did you mean `{name}`?"));
+        let hint = self
+            .meant(name, evaluators.names())
+            .map_or(String::new(), |name| format!("; did you mean `{name}`?"));
         let node = self.problem(path, format!("there is no `{name}` in `$evaluators`{hint}"));
         self.node(node)
     }
@@ -74,18 +63,20 @@ impl RuleCompiler<'_> {
 
     fn variable(&mut self, name: &str, path: &Path<'_>) -> Node {
         match name {
-            name if self.scoped => Node::Member(self.texts.intern(name)),
+            name if self.scoped => Node::Member(self.intern(name)),
             "" => Node::Whole,
             FLAG_KEY => Node::FlagKey,
             TIMESTAMP => Node::Timestamp,
             name => {
                 if name.starts_with(PREFIX) {
                     let known = format!("flagd has `{FLAG_KEY}` and `{TIMESTAMP}`");
-                    let hint = nearest(name, [FLAG_KEY, TIMESTAMP])
+                    let hint = self
+                        .meant(name, [FLAG_KEY, TIMESTAMP])
                         .map_or(known, |name| format!("did you mean `{name}`?"));
                     self.warn(path, format!("there is no `{name}`; {hint}"));
                 }
-                Node::Attribute(attribute(self.rules, self.texts, name))
+                self.charge(0, name.len());
+                Node::Attribute(self.known.attribute(self.rules, self.texts, name))
             }
         }
     }
