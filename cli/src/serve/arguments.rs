@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
+use turquoise_core::Versions;
 
 use crate::key;
 use crate::key::audience;
@@ -66,6 +67,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NUMBER", value_parser = number)]
     pub(super) max_streams: Option<usize>,
 
+    /// What `metadata.version` means to the proxies, as `source.versions` of theirs has it: with `increasing`, a document that
+    /// is older than the one served before is not served, since they would refuse it
+    #[arg(long, value_name = "MEANING", default_value = "label", value_parser = versions)]
+    pub(super) versions: Versions,
+
     /// Start without a document too, and answer 503 until the file is there and compiles
     #[arg(long)]
     pub(super) wait: bool,
@@ -85,6 +91,14 @@ fn number(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number) if number > 0 => Ok(number),
         _ => Err(format!("`{text}` is not a whole number from 1 on")),
+    }
+}
+
+fn versions(text: &str) -> Result<Versions, String> {
+    match text {
+        "label" => Ok(Versions::Label),
+        "increasing" => Ok(Versions::Increasing),
+        _ => Err(format!("`{text}` must be `label` or `increasing`")),
     }
 }
 

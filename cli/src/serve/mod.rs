@@ -62,7 +62,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if !arguments.keys.is_empty() {
         say(&format!("signing with {}", keys.ids()));
     }
-    let mut watcher = Watcher::new(&arguments.document);
+    let mut watcher = Watcher::new(&arguments.document, arguments.versions);
     let first = match watcher.first() {
         Ok(published) => Some(published),
         Err(_) if arguments.wait => None,

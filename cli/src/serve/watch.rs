@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use turquoise_core::CompileError;
+use turquoise_core::{CompileError, Versions, document_version, is_older};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::published::Published;
@@ -67,6 +67,9 @@ pub(super) struct Watcher {
     unsettled: Option<(Stamp, u128)>,
     /// The hash of the document that is served.
     served: Option<u128>,
+    /// What versions mean to the proxies, and the version that is served.
+    versions: Versions,
+    version: Option<String>,
     trouble: Option<Trouble>,
     /// Whether trouble was told since the file last held what is served, this one or one before it.
     complained: bool,
@@ -74,7 +77,7 @@ pub(super) struct Watcher {
 
 impl Watcher {
     /// A watcher that has not looked yet.
-    pub(super) fn new(path: &Path) -> Self {
+    pub(super) fn new(path: &Path, versions: Versions) -> Self {
         let name = path.display().to_string();
         Self {
             path: path.to_owned(),
@@ -82,6 +85,8 @@ impl Watcher {
             stamp: None,
             unsettled: None,
             served: None,
+            versions,
+            version: None,
             trouble: None,
             complained: false,
         }
@@ -141,8 +146,14 @@ impl Watcher {
         if self.trouble.as_ref().is_some_and(|trouble| trouble.hash == Some(hash)) {
             return self.tell();
         }
+        let version = document_version(&bytes);
         match Published::new(&self.name, bytes, hash) {
+            Ok(_) if self.would_be_refused(version.as_deref()) => {
+                let complaint = self.older(version.as_deref().unwrap_or_default());
+                self.suspect(Trouble::new(Some(hash), complaint))
+            }
             Ok(published) => {
+                self.version = version;
                 (self.served, self.trouble, self.complained) = (Some(hash), None, false);
                 Some(Event::Changed(published))
             }
@@ -183,6 +194,23 @@ impl Watcher {
         self.trouble = None;
         std::mem::take(&mut self.complained)
             .then(|| Event::Recovered(format!("`{}` holds the document that is served again", self.name)))
+    }
+
+    /// Whether proxies to which versions increase refuse a document of this version after the one that is served.
+    fn would_be_refused(&self, version: Option<&str>) -> bool {
+        let both = version.zip(self.version.as_deref());
+        self.versions == Versions::Increasing
+            && both.is_some_and(|(version, served)| is_older(version, served))
+    }
+
+    fn older(&self, version: &str) -> String {
+        format!(
+            "`{}` has the version `{version}`, which is older than `{}`: proxies with `\"versions\": \"increasing\"` refuse it; give \
+             it a newer `metadata.version`; {}",
+            self.name,
+            self.version.as_deref().unwrap_or_default(),
+            self.meanwhile()
+        )
     }
 
     /// The problems as `validate` prints them, after the word that matters.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::client::Server;
 use super::{document, start};
 use crate::run::Folder;
 
@@ -32,6 +33,25 @@ fn a_change_is_served_however_it_is_made() {
     std::os::unix::fs::symlink("six", folder.path("link")).unwrap();
     std::fs::rename(folder.path("link"), folder.path("document.json")).unwrap();
     server.until_served(&document("6"));
+}
+
+#[test]
+fn what_proxies_would_refuse_as_older_is_not_served_where_versions_increase() {
+    let folder = Folder::new(&document("10"));
+    let server = Server::start(&folder, &["--versions", "increasing"]);
+    rename(&folder, &document("9"));
+    server.until_stderr("`9`, which is older than `10`");
+    assert_eq!(server.get("/document.json", &[]).body, document("10"));
+    rename(&folder, &document("11"));
+    server.until_served(&document("11"));
+}
+
+#[test]
+fn a_version_is_a_label_unless_somebody_says_otherwise() {
+    let folder = Folder::new(&document("10"));
+    let server = start(&folder);
+    rename(&folder, &document("9"));
+    server.until_served(&document("9"));
 }
 
 #[test]
