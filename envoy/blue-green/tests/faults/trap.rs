@@ -112,8 +112,8 @@ async fn a_document_that_kills_is_compiled_once() -> Result<()> {
     fixture.right(|_| false).await
 }
 
-/// All workers' VMs die over a document that the VM which brought it has in force. The new ones do not, go by the document
-/// before, and so does everybody.
+/// All workers' VMs die over a document that the VM which brought it has in force, once more if they are replaced at once.
+/// Then no other does: new ones go by the document before, and so does everybody.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_that_kills_all_workers_is_withdrawn() -> Result<()> {
     let mut fixture = start().await?;
@@ -132,7 +132,9 @@ async fn a_document_that_kills_all_workers_is_withdrawn() -> Result<()> {
     tokio::time::sleep(SUCCESSION).await;
     let died = fixture.scenario.envoy.log().matching(mark, LAST_WORDS).len();
     println!("{died} VMs died");
-    ensure!((1..=WORKERS).contains(&died), "{died} VMs of {WORKERS} workers died");
+    // Envoy makes the first new VM within milliseconds, when nobody can know yet that the one before did not just take its
+    // time. From then on its backoff holds, and the next one knows.
+    ensure!((1..=2 * WORKERS).contains(&died), "{died} VMs of {WORKERS} workers died");
     let status = fixture.status().await?;
     ensure!(status["version"] == "release-1" && status["inForce"] == "fetched", "not withdrawn: {status:#}");
     obeyed_by_workers(&mut fixture, "blue").await?;
