@@ -8,24 +8,28 @@ use turquoise_core::{Position, Problem, SettingsError, Severity, Snapshot};
 pub(crate) struct Line<'a> {
     pub(crate) file: &'a str,
     pub(crate) problem: &'a Problem,
+    /// Whether the document is refused.
+    pub(crate) refused: bool,
 }
 
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, problem } = self;
+        let Self { file, problem, refused } = self;
         f.write_str(file)?;
         if let Some(Position { line, column }) = problem.position {
             write!(f, ":{line}:{column}")?;
         }
         let severity = if is_error(problem) { "error" } else { "warning" };
         write!(f, ": {severity}: {}: {}", problem.path, problem.message)?;
-        match problem.severity {
-            Severity::Flag if problem.path.to_string().starts_with("$.$evaluators") => {
-                f.write_str(" (these flags fail alone, with PARSE_ERROR)")
-            }
-            Severity::Flag => f.write_str(" (the flag fails alone, with PARSE_ERROR)"),
-            Severity::Warning | Severity::Document => Ok(()),
-        }
+        let shared = problem.path.to_string().starts_with("$.$evaluators");
+        f.write_str(match (problem.severity, shared, refused) {
+            (Severity::Warning | Severity::Document, ..) => "",
+            (Severity::Flag, true, false) => " (these flags fail alone, with PARSE_ERROR)",
+            (Severity::Flag, false, false) => " (the flag fails alone, with PARSE_ERROR)",
+            // Perhaps a route uses the flag; then the route's own problem says so.
+            (Severity::Flag, true, true) => " (of itself it costs these flags alone, with PARSE_ERROR)",
+            (Severity::Flag, false, true) => " (of itself it costs the flag alone, with PARSE_ERROR)",
+        })
     }
 }
 
@@ -49,10 +53,16 @@ pub(crate) fn is_error(problem: &Problem) -> bool {
     problem.severity != Severity::Warning
 }
 
+/// Whether these problems refuse the document.
+pub(crate) fn is_refused(problems: &[Problem]) -> bool {
+    problems.iter().any(|problem| problem.severity == Severity::Document)
+}
+
 /// Prints problems to stderr.
 pub(crate) fn complain(file: &str, problems: &[Problem]) {
+    let refused = is_refused(problems);
     for problem in problems {
-        eprintln!("{}", Line { file, problem });
+        eprintln!("{}", Line { file, problem, refused });
     }
 }
 

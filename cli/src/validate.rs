@@ -12,7 +12,7 @@ use crate::report::{self, Line};
 /// Prints everything that is wrong with a document, with its place
 ///
 /// One line for each problem: `FILE:LINE:COLUMN: error: PATH: message`, or `warning:`. A flag that does not compile is
-/// an error here, although it fails alone and the rest of the document would serve. Where nothing is wrong, one line
+/// an error here, although it fails alone and the rest of the document would serve, unless a route or a gate uses it. Where nothing is wrong, one line
 /// says how many flags and routes there are.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -117,8 +117,9 @@ impl Output {
     }
 
     fn problems(&mut self, file: &str, problems: &[Problem]) {
+        let refused = report::is_refused(problems);
         for problem in problems {
-            self.say(&Line { file, problem }.to_string());
+            self.say(&Line { file, problem, refused }.to_string());
         }
         self.errors += problems.iter().filter(|problem| report::is_error(problem)).count();
     }

@@ -1,7 +1,7 @@
 //! The decision on a request: which route, whether its gate is open, which upstream.
 
 use crate::eval::{Scratch, Timestamp};
-use crate::flag::Evaluation;
+use crate::flag::{Evaluation, VariantId};
 use crate::request::Request;
 use crate::route::RouteId;
 use crate::snapshot::Snapshot;
@@ -21,9 +21,19 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// The variant whose value is the upstream: the flag's own. Where evaluating the flag failed, it is the flag's default
+    /// variant, so that nothing that a client sends takes its request out of the release.
+    pub fn variant(&self, snapshot: &Snapshot) -> Option<VariantId> {
+        let flag = self.flag?;
+        match flag.error {
+            None => flag.variant,
+            Some(_) => snapshot.default_variant(flag.flag?),
+        }
+    }
+
     /// The upstream that was chosen. None leaves the request to the proxy's own default route.
     pub fn upstream<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a str> {
-        snapshot.variant(self.flag?.variant?).string
+        snapshot.variant(self.variant(snapshot)?).string
     }
 }
 

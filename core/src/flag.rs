@@ -101,7 +101,7 @@ pub enum EvaluationError {
     Parse,
     /// Targeting named a variant that the flag does not have.
     UnknownVariant,
-    /// Targeting compared something that is not a number with a number.
+    /// Targeting calculated with something that cannot count as a number.
     NotANumber,
     /// Targeting looked for items in what has none.
     NotAList,
@@ -210,6 +210,11 @@ impl Snapshot {
                 Evaluation { flag: Some(id), variant, reason: Reason::TargetingMatch, error: None }
             }
         }
+    }
+
+    /// The variant that holds where the targeting chooses none.
+    pub(crate) fn default_variant(&self, flag: FlagId) -> Option<VariantId> {
+        self.flags.get(flag.0 as usize)?.default
     }
 
     /// The variant of this name.

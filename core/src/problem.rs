@@ -13,7 +13,8 @@ pub(crate) use collect::Problems;
 pub enum Severity {
     /// Nothing is lost; something is probably not meant.
     Warning,
-    /// The flag it stands in evaluates to `PARSE_ERROR`; the rest of the document serves.
+    /// The flag it stands in evaluates to `PARSE_ERROR`; the rest of the document serves. Where a route or a gate uses the
+    /// flag, another problem says so at the route, and that one refuses the document.
     Flag,
     /// The whole document is refused.
     Document,

@@ -169,7 +169,10 @@ impl fmt::Display for ErrorMessage<'_> {
                 write!(f, "the targeting of `{key}` gave something that is none of its variants")
             }
             Some(E::NotANumber) => {
-                write!(f, "the targeting of `{key}` calculates or compares with a value that is not a number")
+                write!(
+                    f,
+                    "the targeting of `{key}` calculates with a list, an object or another value that is not a number"
+                )
             }
             Some(E::NotAList) => {
                 write!(f, "the targeting of `{key}` needs an array or a string where it found another value")

@@ -246,7 +246,7 @@ fn deciding(attribute: &str) -> u64 {
             "open": { "state": "ENABLED", "variants": { "on": true, "off": false }, "defaultVariant": "on" },
             "upstream": {
                 "state": "ENABLED", "variants": { "blue": "b", "green": "g" }, "defaultVariant": "blue",
-                "targeting": { "if": [{ "var": attribute }, { "fractional": [["green", 50], ["blue", 50]] }, "none"] } },
+                "targeting": { "if": [{ "var": attribute }, { "fractional": [["green", 50], ["blue", 50]] }, null] } },
         },
         "routes": [
             { "name": "other", "match": { "hosts": ["*.example.com"], "path": { "exact": "/checkout" } }, "flag": "upstream" },

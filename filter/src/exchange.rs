@@ -78,7 +78,7 @@ impl Exchange {
             host::respond(status, "turquoise_gate_closed");
             return Action::Pause;
         }
-        live.requests.count(snapshot, decision.route, decision.flag.and_then(|flag| flag.variant));
+        live.requests.count(snapshot, decision.route, decision.variant(snapshot));
 
         if let Some(key) = &key {
             host::add_header(Map::Request, Settings::TARGETING_KEY_HEADER, key.as_bytes());

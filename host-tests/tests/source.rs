@@ -101,6 +101,48 @@ fn a_document_that_is_refused_changes_nothing_and_says_why() {
     }
 }
 
+/// A mistake in a release's rule would send everybody to the proxy's own default route.
+#[test]
+fn a_release_or_a_gate_with_a_mistake_in_its_rule_changes_nothing_and_says_where() {
+    let running = running();
+    running.callout().answer(answer(&switched_to("green"), "\"1\"")).unwrap();
+    let with = |flag: &str, rule: Value| {
+        document_with(|document| document["flags"][flag]["targeting"] = rule).to_string()
+    };
+    let tester = json!({ "==": [{ "var": "request.headers.x-tester" }, "yes"] });
+    let mistakes = [
+        (
+            with("release", json!({ "if": [{ "=!": [1, 2] }, "green"] })),
+            "$.routes[0].flag",
+            "`=!` is no operator",
+        ),
+        (with("release", json!({ "if": [tester, "gren"] })), "$.routes[0].flag", "did you mean `green`?"),
+        (
+            with("special", json!({ "if": [{ "$ref": "testers" }, "on"] })),
+            "$.routes[0].gate.flag",
+            "`testers`",
+        ),
+        (with("special", tester.clone()), "$.routes[0].gate.flag", "$.flags.special.targeting"),
+    ];
+    for (number, (body, place, reason)) in mistakes.into_iter().enumerate() {
+        running.advance(Duration::from_secs(60));
+        running.callout().answer(Response::new(200).body(body)).unwrap();
+        let said = |line: &str| line.contains(place) && line.contains(reason);
+        assert!(
+            host_tests::lines(&running.proxy, LogLevel::Error).iter().any(|line| said(line)),
+            "{place} {reason}: {:?}",
+            running.proxy.logs()
+        );
+        assert_eq!(running.upstream("ada").as_deref(), Some("shop_green"));
+        assert_eq!(running.refusals("invalid"), number as u64 + 1);
+        assert_eq!(running.document_gauge("generation"), Some(2));
+    }
+    running.advance(INTERVAL);
+    let alone = with("greeting", json!({ "no_such": [] }));
+    running.callout().answer(Response::new(200).body(alone)).unwrap();
+    assert_eq!(running.document_gauge("generation"), Some(3), "a flag that no route uses fails alone");
+}
+
 #[test]
 fn what_was_refused_is_not_sent_again_and_does_not_count_as_fresh() {
     let running = running();

@@ -72,20 +72,96 @@ export const MENDS = [
     },
   },
   {
-    name: "overwritten-comparand",
+    name: "failing-comparisons",
     reason:
-      "compiled comparisons check the left value in a variable that the right one overwrites, so that what cannot be compared answers as ECMAScript does; interpreted they fail",
+      "comparisons fail where one side is no number and the other is spelt out, or both are interpreted; flagd in Go, JsonLogic's own implementation and ECMAScript answer false. There too, null equals null alone, and not 0",
     shows: {
-      targeting: { "==": ["text", { var: "x" }] },
-      context: { x: 1 },
-      wrong: "false",
-      right: "GENERAL",
+      targeting: { "<": [{ var: "x" }, 5] },
+      context: { x: "text" },
+      wrong: "GENERAL",
+      right: "false",
     },
     mend(methods) {
-      recompile(methods, Object.keys(COMPARISONS), (_, name) => (data, state) => {
-        if (!Array.isArray(data) || data.length < 2) return false;
-        const items = data.reduce((list, item) => state.compile`${list} () => (${item}),`, code(""));
-        return state.compile`engine.compareAll(${name}, [${items}])`;
+      for (const name of Object.keys(COMPARISONS)) {
+        methods[name] = changed(methods[name], {
+          compile: (data, state) => {
+            if (!Array.isArray(data)) return state.compile`engine.compareItems(${name}, ${data})`;
+            const items = data.reduce((list, item) => state.compile`${list} () => (${item}),`, code(""));
+            return state.compile`engine.compareAll(${name}, [${items}])`;
+          },
+          method: (data, context, above, engine) => {
+            const run = (rule) => engine.run(rule, context, { above });
+            if (!Array.isArray(data)) return engine.compareItems(name, run(data));
+            return engine.compareAll(
+              name,
+              data.map((rule) => () => run(rule)),
+            );
+          },
+        });
+      }
+    },
+  },
+  {
+    name: "failing-arithmetic",
+    reason:
+      "arithmetic fails where a text is no number, where it divides by 0, and of nothing; compiled it gives NaN for the items of one value. flagd in Go counts such a text as 0, divides as ECMAScript does, and gives 0, or null for `max` and `min`",
+    shows: {
+      targeting: { "===": [{ "+": [{ var: "x" }, 1] }, 1] },
+      context: { x: "text" },
+      wrong: "GENERAL",
+      right: "true",
+    },
+    mend(methods) {
+      for (const name of [...Object.keys(ARITHMETIC), "max", "min"])
+        methods[name] = Object.assign((data) => calculate(name, data), methods[name], {
+          compile: undefined,
+          optimizeUnary: false,
+        });
+    },
+  },
+  {
+    name: "in-what-holds-nothing",
+    reason: "`in` fails where its second value is neither text nor list; flagd in Go answers false",
+    shows: { targeting: { in: ["a", { var: "x" }] }, context: { x: 5 }, wrong: "GENERAL", right: "false" },
+    mend(methods) {
+      methods.in = changed(methods.in, {
+        compile: (data, state) =>
+          Array.isArray(data) ? state.compile`engine.isIn(${data[0] ?? null}, ${data[1] ?? null})` : false,
+      });
+    },
+  },
+  {
+    name: "part-of-a-number",
+    reason: "`substr` fails of a number and of null; flagd in Go takes the number's text, and an empty one",
+    shows: {
+      targeting: { "===": [{ substr: [{ var: "x" }, 0, 2] }, "12"] },
+      context: { x: 123 },
+      wrong: "GENERAL",
+      right: "true",
+    },
+    mend(methods) {
+      const { substr } = methods;
+      const text = (value) => (typeof value === "number" ? String(value) : (value ?? ""));
+      methods.substr = Object.assign(([value, ...rest]) => substr([text(value), ...rest]), substr);
+    },
+  },
+  {
+    name: "reducing-nothing",
+    reason: "`reduce` of an empty list without a first value fails; in flagd's Go it is 0",
+    shows: {
+      targeting: { "===": [{ reduce: [{ var: "x" }, { var: "current" }] }, 0] },
+      context: { x: [] },
+      wrong: "GENERAL",
+      right: "true",
+    },
+    mend(methods) {
+      const { compile, method } = methods.reduce;
+      methods.reduce = changed(methods.reduce, {
+        compile: (data, state) => {
+          const text = compile(data, state);
+          return text && code(`engine.reduced(() => ${text[COMPILED] ?? text})`);
+        },
+        method: (data, context, above, engine) => engine.reduced(() => method(data, context, above, engine)),
       });
     },
   },
@@ -240,23 +316,6 @@ export const MENDS = [
     },
   },
   {
-    name: "spread-arithmetic",
-    reason:
-      "compiled arithmetic over the items of one value gives NaN where an item is no number; interpreted it fails",
-    shows: {
-      targeting: { "!": [{ "+": { var: "x" } }] },
-      context: { x: ["text"] },
-      wrong: "true",
-      right: "GENERAL",
-    },
-    mend(methods) {
-      recompile(methods, ["+", "-", "*", "/", "%"], (original, name) => (data, state) => {
-        if (Array.isArray(data) || data === null || typeof data !== "object") return original(data, state);
-        return state.compile`engine.number(engine.methods[${name}](engine.list(${data})))`;
-      });
-    },
-  },
-  {
     name: "inherited-properties",
     reason: "`var` sees characters of strings and what JavaScript's values inherit (`length`, `constructor`)",
     shows: {
@@ -289,6 +348,27 @@ export const MENDS = [
     },
   },
   {
+    name: "missing-of-nothing",
+    reason: "`missing_some` fails without names, and takes a text for its characters; in flagd's Go nothing is missing where the names are no list",
+    shows: {
+      targeting: { "!": [{ missing_some: [1, { var: "x" }] }] },
+      wrong: "GENERAL",
+      right: "true",
+    },
+    mend(methods) {
+      const { method } = methods.missing_some;
+      methods.missing_some = changed(methods.missing_some, {
+        compile: undefined,
+        method: (data, ...rest) => {
+          const [needed, names] = Array.isArray(data) ? data : [];
+          return Array.isArray(data) && !Array.isArray(names) && names !== undefined
+            ? []
+            : method(data, ...rest);
+        },
+      });
+    },
+  },
+  {
     name: "unread-default",
     reason:
       "the default of a `var` of everything is never read, so that unknown operators in it go unnoticed",
@@ -309,7 +389,7 @@ export const MENDS = [
     reason:
       "a part of a rule that fails in every context makes the whole flag PARSE_ERROR when it is compiled, reached or not; interpreted it is GENERAL, and only where it is reached",
     shows: {
-      targeting: { if: [{ var: "nothing" }, { "+": ["text"] }, "b"] },
+      targeting: { if: [{ var: "nothing" }, { "+": [[1], 2] }, "b"] },
       wrong: "PARSE_ERROR",
       right: "b",
     },
@@ -373,21 +453,59 @@ const COMPARISONS = {
   "!==": (a, b) => a !== b,
 };
 
-// What mended rules call. A comparison is the interpreter's own for two values, applied to each pair.
+const ARITHMETIC = {
+  "+": { nothing: 0, one: (a) => a, more: (a, b) => a + b },
+  "-": { nothing: 0, one: (a) => -a, more: (a, b) => a - b },
+  "*": { nothing: 1, one: (a) => a, more: (a, b) => a * b },
+  "/": { nothing: 0, one: (a) => 1 / a, more: (a, b) => a / b },
+  "%": { more: (a, b) => a % b },
+};
+
+/** Arithmetic as flagd's Go does it where the reference fails. */
+function calculate(name, data) {
+  const items = Array.isArray(data) ? data : [data];
+  const numbers = items.map((value) => {
+    const extreme = name === "max" || name === "min";
+    if (typeof value === "object" ? value !== null || extreme : extreme && typeof value === "boolean") throw NaN;
+    return typeof value === "string" && Number.isNaN(+value) ? 0 : +value;
+  });
+  if (name === "max") return numbers.length ? numbers.reduce((a, b) => (b > a ? b : a)) : null;
+  if (name === "min") return numbers.length ? numbers.reduce((a, b) => (b < a ? b : a)) : null;
+  const { nothing, one, more } = ARITHMETIC[name];
+  if (numbers.length > 1) return numbers.reduce(more);
+  if (!one) throw NaN;
+  return numbers.length ? one(numbers[0]) : nothing;
+}
+
+// What mended rules call.
 Object.assign(LogicEngine.prototype, {
   compareAll(name, items) {
-    const strict = name.length === 3;
-    const isText = (value) => typeof value === "string" || value === null;
-    const number = (value) => (value !== null && typeof value === "object" ? NaN : +value);
-    let left = items[0]();
+    if (items.length < 2) return name.startsWith("!");
+    // A list or an object equals nothing and has no order; `===` has its own idea of them.
+    const comparable = (value) =>
+      name.length < 3 && value !== null && typeof value === "object" ? NaN : value;
+    let left = comparable(items[0]());
     for (const item of items.slice(1)) {
-      const right = item();
-      const plain = strict || (isText(left) && isText(right));
-      if (!plain && (Number.isNaN(number(left)) || Number.isNaN(number(right)))) this.fail();
-      if (!(plain ? COMPARISONS[name](left, right) : COMPARISONS[name](+left, +right))) return false;
+      const right = comparable(item());
+      if (!COMPARISONS[name](left, right)) return false;
       left = right;
     }
     return true;
+  },
+  compareItems(name, value) {
+    return this.compareAll(
+      name,
+      this.list(value).map((item) => () => item),
+    );
+  },
+  isIn: (item, list) => (typeof list === "string" || Array.isArray(list)) && list.includes(item),
+  reduced(work) {
+    try {
+      return work();
+    } catch (error) {
+      if (error instanceof TypeError && error.message.startsWith("Reduce of empty array")) return 0;
+      throw error;
+    }
   },
   ownProperty(value, path) {
     const keys = splitPath(path);
@@ -395,9 +513,6 @@ Object.assign(LogicEngine.prototype, {
   },
   keyOnly: (value) => (Array.isArray(value) ? false : value),
   list: (value) => (Array.isArray(value) ? value : [value]),
-  number(value) {
-    return Number.isNaN(value) ? this.fail() : value;
-  },
   copy: (value) => (value !== null && typeof value === "object" ? structuredClone(value) : value),
   fail() {
     throw NaN;

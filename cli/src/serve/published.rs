@@ -51,7 +51,7 @@ impl Published {
         let snapshot = Snapshot::compile(&bytes)?;
         // Nothing of this refuses the document, but nobody else tells whoever just saved it.
         for problem in snapshot.problems() {
-            super::say(&report::Line { file: name, problem }.to_string());
+            super::say(&report::Line { file: name, problem, refused: false }.to_string());
         }
         let failing = match snapshot.failing_flags().count() {
             0 => String::new(),

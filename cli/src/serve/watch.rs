@@ -217,7 +217,7 @@ impl Watcher {
     fn refusal(&self, error: &CompileError) -> String {
         let mut text = format!("`{}` does not compile; {}", self.name, self.meanwhile());
         for problem in &error.problems {
-            text.push_str(&format!("\n{}", report::Line { file: &self.name, problem }));
+            text.push_str(&format!("\n{}", report::Line { file: &self.name, problem, refused: true }));
         }
         text
     }

@@ -85,13 +85,14 @@ fn without_a_route_nothing_is_decided() {
 }
 
 #[test]
-fn a_flag_in_error_exits_1_and_sets_no_upstream() {
-    let output = decide(&Folder::new(DOCUMENT), "{}", r#"{ "path": "/broken" }"#);
+fn a_flag_that_fails_exits_1_and_its_default_variant_serves() {
+    let request = r#"{ "path": "/failing", "headers": { "x-variant": "none" } }"#;
+    let output = decide(&Folder::new(DOCUMENT), "{}", request);
     let answer = output.json();
-    assert_eq!((output.code, &answer["errorCode"]), (1, &json!("PARSE_ERROR")));
-    assert_eq!((&answer["reason"], &answer["upstream"]), (&json!("ERROR"), &json!(null)));
-    assert!(answer["errorDetails"].as_str().unwrap().contains("`no_such` is no operator"));
-    assert!(answer["headers"].get("x-turquoise-upstream").is_none());
+    assert_eq!((output.code, &answer["errorCode"]), (1, &json!("GENERAL")));
+    assert_eq!((&answer["reason"], &answer["variant"]), (&json!("ERROR"), &json!(null)));
+    assert!(answer["errorDetails"].as_str().unwrap().contains("none of its variants"));
+    assert_eq!((&answer["upstream"], &answer["headers"]["x-turquoise-upstream"]), (&json!("x"), &json!("x")));
 }
 
 #[test]

@@ -59,7 +59,10 @@ fn errors_exit_1_and_bad_input_2() {
     let output = explain(&["--flag", "broken"]);
     assert_eq!(output.code, 1);
     assert!(output.stdout.contains("does not compile: $.flags.broken.targeting"), "{output:?}");
-    assert_eq!(explain(&["--request", r#"{ "path": "/broken" }"#]).code, 1);
+    let output = explain(&["--request", r#"{ "path": "/failing", "headers": { "x-variant": "none" } }"#]);
+    assert_eq!(output.code, 1);
+    let last = "  upstream `x`: the flag failed, so its default variant serves\n";
+    assert!(output.stdout.ends_with(last), "{output:?}");
     explain(&[]).refused(2, &["--flag"]);
     explain(&["--flag", "open", "--request", "{}"]).refused(2, &["--flag", "--request"]);
     explain(&["--request", "{}", "--context", "{}"]).refused(2, &["--context"]);

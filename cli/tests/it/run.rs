@@ -18,11 +18,13 @@ pub(crate) const DOCUMENT: &str = r#"{
     "summary": { "state": "ENABLED", "variants": { "on": true, "off": false }, "defaultVariant": "off",
       "targeting": { "if": [ { ">=": [ { "var": "$flagd.timestamp" }, 1795161600 ] }, "on" ] } },
     "open": { "state": "ENABLED", "variants": { "on": true, "off": false }, "defaultVariant": "on" },
-    "broken": { "state": "ENABLED", "variants": { "v": "x" }, "defaultVariant": "v", "targeting": { "no_such": [] } }
+    "broken": { "state": "ENABLED", "variants": { "v": "x" }, "defaultVariant": "v", "targeting": { "no_such": [] } },
+    "failing": { "state": "ENABLED", "variants": { "v": "x", "w": "y" }, "defaultVariant": "v",
+      "targeting": { "var": "request.headers.x-variant" } }
   },
   "routes": [
     { "name": "special", "match": { "path": { "prefix": "/special" } }, "gate": { "flag": "summary", "status": 404 }, "flag": "release" },
-    { "name": "broken", "match": { "path": { "prefix": "/broken" } }, "flag": "broken" },
+    { "name": "failing", "match": { "path": { "prefix": "/failing" } }, "flag": "failing" },
     { "name": "share", "match": { "path": { "prefix": "/share" } }, "flag": "share" },
     { "name": "shop", "match": { "hosts": ["shop.example.com"] }, "gate": { "flag": "open" }, "flag": "release" }
   ]

@@ -80,7 +80,7 @@ fn what_flagd_would_not_understand_is_named_when_asked() {
   "$evaluators": { "inside": { "cidr": [ { "var": "ip" }, "10.0.0.0/8" ] } },
   "flags": {
     "plain": { "state": "ENABLED", "variants": { "a": "up" }, "targeting": { "fractional": [["a", 1]] } },
-    "own": { "state": "ENABLED", "variants": { "a": "up", "true": "up" }, "targeting": { "if": [
+    "own": { "state": "ENABLED", "variants": { "a": "up", "true": "up", "false": "up" }, "targeting": { "if": [
       { "$ref": "inside" }, { "split": [["a", 100]] }, { "!": [ { "matches": [ { "var": "x" }, "y" ] } ] } ] } },
     "more": { "state": "ENABLED", "variants": { "true": 1, "false": 2 },
       "targeting": { "==": [ { "flag": "own" }, { "ramp": { "schedule": [[0, 100]] } } ] } }
@@ -108,6 +108,24 @@ fn what_flagd_would_not_understand_is_named_when_asked() {
     let portable = r#"{ "flags": { "a": { "state": "ENABLED", "variants": { "on": 1 } } }, "routes": [] }"#;
     let output = Folder::new(portable).run(&["validate", "document.json", "--portable"]);
     assert_eq!(output.code, 0, "{output:?}");
+}
+
+#[test]
+fn a_flag_that_a_route_uses_does_not_fail_alone() {
+    let document = r#"{
+  "flags": {
+    "release": { "state": "ENABLED", "variants": { "blue": "b", "green": "g" }, "defaultVariant": "blue",
+      "targeting": { "if": [{ "starts_wiht": [{ "var": "email" }, "a"] }, "green"] } }
+  },
+  "routes": [ { "name": "all", "flag": "release" } ]
+}"#;
+    let output = Folder::new(document).run(&["validate", "document.json"]);
+    assert_eq!(output.code, 1);
+    assert_eq!(
+        output.stdout,
+        "document.json:4:29: error: $.flags.release.targeting.if[0]: `starts_wiht` is no operator; did you mean `starts_with`? (of itself it costs the flag alone, with PARSE_ERROR)\n\
+         document.json:6:40: error: $.routes[0].flag: the flag `release` does not compile: $.flags.release.targeting.if[0]: `starts_wiht` is no operator; did you mean `starts_with`?\n"
+    );
 }
 
 #[test]

@@ -57,10 +57,12 @@ mod size {
     pub(super) const OBJECT: usize = 3 * MEMBER + 64;
     /// What an allocation takes beyond what is asked for.
     pub(super) const ALLOCATION: usize = 16;
+    /// Why a flag gives what is no variant, besides the text.
+    pub(super) const MISNAMED: usize = 80;
     /// A rule of `$evaluators` besides its own tree.
     pub(super) const EVALUATOR: usize = 300;
-    /// A route, with what finding its name, reading it and looking for routes that cover it takes.
-    pub(super) const ROUTE: usize = 600;
+    /// A route, with what finding its name, reading it, looking for routes that cover it and at its flags takes.
+    pub(super) const ROUTE: usize = 1000;
     /// A host of a route: in the index by itself and with its path, and where covering routes are looked for.
     pub(super) const HOST: usize = 350;
     pub(super) const METHOD: usize = 24;
@@ -128,6 +130,11 @@ impl Compiler {
     /// Counts a rule of `$evaluators`, which is kept while the document compiles.
     pub(super) fn count_evaluator(&mut self, text: &str, path: &Path<'_>) {
         self.count(tree(text).saturating_add(size::EVALUATOR), path);
+    }
+
+    /// Counts why a flag gives what is no variant.
+    pub(super) fn count_misnamed(&mut self, reason: &str, path: &Path<'_>) {
+        self.count(reason.len().saturating_add(size::MISNAMED), path);
     }
 
     pub(super) fn count_route(&mut self, hosts: usize, methods: usize, headers: usize, path: &Path<'_>) {

@@ -23,6 +23,9 @@ const SCANNED_PER_COMPILED: usize = 16;
 /// How many bytes can be looked at in the time in which a route is put into the index, roughly.
 const INDEXED: usize = 64 * SCANNED_PER_COMPILED;
 
+/// How many bytes can be looked at in the time in which a flag in use, or one that it asks for, is looked at, roughly.
+const ASKED: usize = 16 * SCANNED_PER_COMPILED;
+
 /// A document that is being compiled, a slice at a time.
 ///
 /// ```
@@ -62,6 +65,8 @@ enum Stage {
         scan: Scan,
         reading: Reading,
     },
+    /// What the flags that routes use rest on.
+    InUse(Reading),
     /// Routes on their way into the index.
     Index(Indexing),
     Read,
@@ -106,6 +111,7 @@ impl<'a> Compilation<'a> {
                 Stage::Routes { scan, reading } => {
                     routes(&mut self.compiler, text, scan, reading, &mut budget)
                 }
+                Stage::InUse(reading) => in_use(&mut self.compiler, reading, &mut budget),
                 Stage::Index(indexing) => {
                     budget = budget.saturating_sub(INDEXED);
                     Ok(if self.compiler.index_route(indexing) { None } else { Some(Stage::Read) })
@@ -299,6 +305,15 @@ fn routes(
             compiler.route_item(text.get(value).unwrap_or_default(), reading, &path);
             Ok(None)
         }
-        Found::End(_) => Ok(Some(Stage::Index(std::mem::take(reading).into()))),
+        Found::End(_) => Ok(Some(Stage::InUse(std::mem::take(reading)))),
     }
+}
+
+/// Looks at what the next flag in use asks for.
+fn in_use(compiler: &mut Compiler, reading: &mut Reading, budget: &mut usize) -> Next {
+    let Some(asked) = compiler.next_in_use() else {
+        return Ok(Some(Stage::Index(std::mem::take(reading).into())));
+    };
+    *budget = budget.saturating_sub(asked.saturating_add(1).saturating_mul(ASKED));
+    Ok(None)
 }

@@ -31,12 +31,15 @@ impl Compiler {
         let default = self.default_variant(members, first_variant, variants, path);
         let (metadata, client) = self.flag_metadata(members.get("metadata"), &path.key("metadata"));
         let targeting = members.get("targeting");
-        let names: Variants<'_> = match members.get("variants") {
-            Some(Value::Object(variants)) => variants.keys().map(String::as_str).collect(),
-            _ => [].into_iter().collect(),
-        };
+        let mut misnamed = None;
         let state = match (enabled, targeting) {
-            (true, Some(targeting)) => self.targeting(key, targeting, &names, &path.key("targeting")),
+            (true, Some(targeting)) => {
+                let names: Variants<'_> = match members.get("variants") {
+                    Some(Value::Object(variants)) => variants.keys().map(String::as_str).collect(),
+                    _ => [].into_iter().collect(),
+                };
+                self.targeting(key, targeting, &names, &path.key("targeting"), &mut misnamed)
+            }
             (true, None) => State::Static,
             (false, targeting) => {
                 if let Some(targeting @ Value::Object(rule)) = targeting
@@ -49,7 +52,8 @@ impl Compiler {
         };
         let key_text = self.texts.intern(key);
         let flag = Flag { key: key_text, metadata, client, first_variant, variants, default, state };
-        self.add_flag(key, flag, path);
+        let id = self.add_flag(key, flag, path);
+        self.misnames(id, misnamed, path);
     }
 
     fn is_enabled(&mut self, flag: &Map<String, Value>, path: &Path<'_>) -> bool {
@@ -132,7 +136,14 @@ impl Compiler {
     }
 
     /// Compiles the rule. Whatever is wrong with it breaks this flag only.
-    fn targeting(&mut self, key: &str, targeting: &Value, variants: &Variants<'_>, path: &Path<'_>) -> State {
+    fn targeting(
+        &mut self,
+        key: &str,
+        targeting: &Value,
+        variants: &Variants<'_>,
+        path: &Path<'_>,
+        misnamed: &mut Option<String>,
+    ) -> State {
         match targeting {
             Value::Null => return State::Static,
             Value::Object(rule) if rule.is_empty() => return State::Static,
@@ -140,7 +151,8 @@ impl Compiler {
             other => {
                 let message = format!("targeting is a rule, an object, this is {}", Kind::of(other));
                 self.problems.of_rule(Severity::Flag, path.to_json_path(), message.clone(), key);
-                return State::Broken(self.texts.intern(&message));
+                let reason = format!("{}: {message}", path.to_json_path());
+                return State::Broken(self.texts.intern(&reason));
             }
         }
         let mark = self.snapshot.rules.mark();
@@ -157,7 +169,9 @@ impl Compiler {
         let mut compiler = RuleCompiler::new(shared, key, Severity::Flag);
         let node = compiler.rule(targeting, path, 0);
         compiler.results(targeting, variants, path);
-        match compiler.failure() {
+        let findings = compiler.findings();
+        *misnamed = findings.misnamed;
+        match findings.failure {
             None => {
                 let asks = asked..self.snapshot.rules.prerequisites.len();
                 if !asks.is_empty() {

@@ -9,6 +9,7 @@ mod compilation;
 mod cover;
 mod evaluators;
 mod flag;
+mod in_use;
 mod metadata;
 mod portable;
 mod prerequisite;
@@ -60,8 +61,8 @@ impl Snapshot {
     ///
     /// # Errors
     /// When the document is refused: it is not JSON, its shape is wrong, a default variant or a route names what does
-    /// not exist. A flag whose targeting does not compile is no error: it alone evaluates to `PARSE_ERROR`, and is
-    /// among [`Snapshot::problems`].
+    /// not exist, a route or a gate uses a flag whose targeting does not compile or names no variant. Where nothing uses
+    /// it, such a flag is no error: it alone evaluates to `PARSE_ERROR`, and is among [`Snapshot::problems`].
     pub fn compile(document: &[u8]) -> Result<Self, CompileError> {
         Self::compile_with(document, CompileOptions::default())
     }
@@ -140,6 +141,7 @@ struct Compiler {
     doubtful: bool,
     without_positions: bool,
     budget: Budget,
+    in_use: in_use::InUse,
     snapshot: Snapshot,
 }
 
@@ -164,6 +166,7 @@ impl Compiler {
             doubtful: false,
             without_positions: options.without_positions,
             budget: Budget::of(bytes),
+            in_use: in_use::InUse::default(),
             snapshot: Snapshot { seed: random_seed(), ..Snapshot::default() },
         };
         // What is in force may be far larger than what this document may become.
@@ -252,14 +255,14 @@ impl Compiler {
     }
 
     /// Adds a compiled flag. Of a key that stands twice the last flag counts, as in every JSON parser.
-    fn add_flag(&mut self, key: &str, flag: Flag, path: &Path<'_>) {
+    fn add_flag(&mut self, key: &str, flag: Flag, path: &Path<'_>) -> FlagId {
         if let Some(FlagId(index)) = self.find_flag(key) {
             let message = format!("the flag `{key}` stands here twice; only the last one counts");
             self.problems.warn(path, message);
             if let Some(slot) = self.snapshot.flags.get_mut(index as usize) {
                 *slot = flag;
             }
-            return;
+            return FlagId(index);
         }
         let Self { texts, snapshot, .. } = self;
         let Snapshot { flags, by_key, seed, .. } = snapshot;
@@ -268,6 +271,7 @@ impl Compiler {
         by_key.insert_unique(key_hash(*seed, key), index, |index| {
             key_hash(*seed, flags.get(*index as usize).map_or("", |flag| texts.get(flag.key)))
         });
+        FlagId(index)
     }
 
     fn find_flag(&self, key: &str) -> Option<FlagId> {

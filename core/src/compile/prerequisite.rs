@@ -56,6 +56,9 @@ impl Compiler {
         for asker in askers {
             self.follow(asker, &mut search, path);
         }
+        let known =
+            |asked: Vec<(Text, Option<FlagId>)>| asked.into_iter().filter_map(|(_, flag)| flag).collect();
+        self.in_use.asks = search.asks.into_iter().map(|(asker, asked)| (asker, known(asked))).collect();
     }
 
     /// Follows a flag's prerequisites in depth and returns how many links the longest chain has. A chain that is too
@@ -116,7 +119,7 @@ impl Compiler {
         problems.refuse(&path.key(key), message);
     }
 
-    fn flag_key(&self, flag: FlagId) -> &str {
+    pub(super) fn flag_key(&self, flag: FlagId) -> &str {
         self.snapshot.flags.get(flag.0 as usize).map_or("", |flag| self.texts.get(flag.key))
     }
 }

@@ -164,6 +164,7 @@ impl Compiler {
             _ => self.check_release(id, path)?,
         };
         self.releases.insert(id, wrong);
+        self.uses(id, path);
         Some(id)
     }
 
@@ -212,7 +213,9 @@ impl Compiler {
             self.problems.refuse(path, "`flag` is missing: the flag that opens the gate");
             return None;
         };
-        let flag = self.flag_id(flag, &path.key("flag"))?;
+        let flag_path = path.key("flag");
+        let flag = self.flag_id(flag, &flag_path)?;
+        self.uses(flag, &flag_path);
         Some(Gate { flag, status: status? as u16 })
     }
 

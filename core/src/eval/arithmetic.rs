@@ -1,4 +1,5 @@
-//! Arithmetic on 64-bit floats. Unlike ECMAScript, JsonLogic fails where the result is not a number.
+//! Arithmetic on 64-bit floats, as in flagd's Go where flagd's evaluators disagree: a text that is no number counts as 0,
+//! and a division by 0 gives infinity or NaN. Lists and objects are errors in all of them.
 
 use super::operand::{Operand, Span, View};
 use super::{Fault, Machine, Outcome, coerce};
@@ -15,14 +16,14 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
         let first = match numbers.next() {
             Some(first) => first?,
             None => match operator {
-                Operator::Add => return Ok(Operand::Number(0.0)),
+                Operator::Add | Operator::Subtract | Operator::Divide => return Ok(Operand::Number(0.0)),
                 Operator::Multiply => return Ok(Operand::Number(1.0)),
                 _ => return Err(Fault::Arguments),
             },
         };
         let result = match (operator, items.len()) {
             (Operator::Subtract, 1) => -first,
-            (Operator::Divide, 1) => 1.0 / divisor(first)?,
+            (Operator::Divide, 1) => 1.0 / first,
             (Operator::Remainder, 1) => return Err(Fault::Arguments),
             _ => numbers.try_fold(first, |left, right| {
                 let right = right?;
@@ -30,19 +31,22 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
                     Operator::Add => left + right,
                     Operator::Subtract => left - right,
                     Operator::Multiply => left * right,
-                    Operator::Divide => left / divisor(right)?,
+                    Operator::Divide => left / right,
                     _ => left % right,
                 })
             })?,
         };
-        if result.is_nan() { Err(Fault::NotANumber) } else { Ok(Operand::Number(result)) }
+        Ok(Operand::Number(result))
     }
 
-    /// `max`, `min`: of numbers only.
+    /// `max`, `min`: of numbers and texts only; null where there are none.
     fn extreme(&self, operator: Operator, items: &[Operand<'a>]) -> Outcome<'a> {
         let mut extreme = None;
         for item in items {
-            let View::Number(number) = self.view(item) else { return Err(Fault::NotANumber) };
+            let number = match self.view(item) {
+                item @ (View::Number(_) | View::Text(_)) => coerce::numeric(item)?,
+                _ => return Err(Fault::NotANumber),
+            };
             extreme = Some(match extreme {
                 Some(so_far) if operator == Operator::Max && number > so_far => number,
                 Some(so_far) if operator == Operator::Min && number < so_far => number,
@@ -50,10 +54,6 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
                 None => number,
             });
         }
-        extreme.map(Operand::Number).ok_or(Fault::Arguments)
+        Ok(extreme.map_or(Operand::Null, Operand::Number))
     }
-}
-
-fn divisor(number: f64) -> Result<f64, Fault> {
-    if number == 0.0 { Err(Fault::NotANumber) } else { Ok(number) }
 }

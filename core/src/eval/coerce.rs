@@ -32,27 +32,24 @@ fn same(a: View<'_>, b: View<'_>) -> bool {
     }
 }
 
-/// Compares two values. Unlike ECMAScript, JsonLogic fails on what is not comparable instead of answering false.
-pub(crate) fn compare(comparison: Comparison, a: View<'_>, b: View<'_>) -> Result<bool, Fault> {
-    match comparison {
-        Comparison::StrictEqual => return Ok(same(a, b)),
-        Comparison::StrictNotEqual => return Ok(!same(a, b)),
-        _ => {}
-    }
-    let order = match (a, b) {
-        (View::Text(a), View::Text(b)) => {
-            if matches!(comparison, Comparison::Equal | Comparison::NotEqual) {
-                return Ok((a == b) == (comparison == Comparison::Equal));
-            }
-            Some(by_utf16(a, b))
-        }
-        (View::Null, View::Null) => Some(Ordering::Equal),
-        // Null is unequal to every string, and otherwise compares as 0.
-        (View::Null, View::Text(text)) => null_and(comparison, text),
-        (View::Text(text), View::Null) => null_and(comparison, text).map(Ordering::reverse),
-        _ => numeric(a)?.partial_cmp(&numeric(b)?),
+/// Compares two values, as ECMAScript does but for lists and objects, which are no numbers (as in flagd's Go). It never
+/// fails: what is no number is unequal to everything, and neither less nor more than anything.
+pub(crate) fn compare(comparison: Comparison, a: View<'_>, b: View<'_>) -> bool {
+    let equality = match comparison {
+        Comparison::StrictEqual => return same(a, b),
+        Comparison::StrictNotEqual => return !same(a, b),
+        Comparison::Equal | Comparison::NotEqual => true,
+        _ => false,
     };
-    Ok(ordered(comparison, order))
+    let order = match (a, b) {
+        // Null equals null alone; in order it is 0.
+        (View::Null, View::Null) => Some(Ordering::Equal),
+        (View::Null, _) | (_, View::Null) if equality => None,
+        (View::Text(a), View::Text(b)) if equality => (a == b).then_some(Ordering::Equal),
+        (View::Text(a), View::Text(b)) => Some(by_utf16(a, b)),
+        _ => number(a).partial_cmp(&number(b)),
+    };
+    ordered(comparison, order)
 }
 
 /// What a comparison makes of an order.
@@ -68,28 +65,29 @@ pub(super) fn ordered(comparison: Comparison, order: Option<Ordering>) -> bool {
     }
 }
 
-fn null_and(comparison: Comparison, text: &str) -> Option<Ordering> {
-    match comparison {
-        Comparison::Equal | Comparison::NotEqual => None,
-        _ => 0.0f64.partial_cmp(&text_to_number(text)),
-    }
-}
-
 /// ECMAScript orders strings by UTF-16 code units, which differs from UTF-8's order above U+FFFF.
 fn by_utf16(a: &str, b: &str) -> Ordering {
     if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
 }
 
-/// A value as a number; an error where it is none.
-pub(super) fn numeric(value: View<'_>) -> Result<f64, Fault> {
-    let number = match value {
+/// A value as a number; NaN where it is none.
+fn number(value: View<'_>) -> f64 {
+    match value {
         View::Null => 0.0,
         View::Bool(value) => f64::from(u8::from(value)),
         View::Number(number) => number,
         View::Text(text) => text_to_number(text),
-        View::Array(_) | View::Object(_) | View::List(_) => return Err(Fault::NotANumber),
-    };
-    if number.is_nan() { Err(Fault::NotANumber) } else { Ok(number) }
+        View::Array(_) | View::Object(_) | View::List(_) => f64::NAN,
+    }
+}
+
+/// A value to calculate with: a text that is no number counts as 0, as in flagd's Go; a list or an object is an error.
+pub(super) fn numeric(value: View<'_>) -> Result<f64, Fault> {
+    match value {
+        View::Text(text) => Some(text_to_number(text)).filter(|number| !number.is_nan()).map_or(Ok(0.0), Ok),
+        View::Array(_) | View::Object(_) | View::List(_) => Err(Fault::NotANumber),
+        value => Ok(number(value)),
+    }
 }
 
 /// ECMAScript's `Number(text)`: spaces around are ignored, an empty text is 0, `0x`, `0o` and `0b` are understood.
@@ -146,12 +144,12 @@ pub(super) fn text_contains(haystack: &str, needle: &str) -> bool {
     }
 }
 
-/// ECMAScript's `includes`: of a string, a part; of an array, an item of the same type and value.
+/// ECMAScript's `includes`: of a string, a part; of an array, an item of the same type and value; of anything else none.
 pub(super) fn contains<'a, A: Attributes + ?Sized>(
     machine: &Machine<'a, '_, A>,
     needle: &Operand<'a>,
     haystack: &Operand<'a>,
-) -> Result<bool, Fault> {
+) -> bool {
     let is_needle = |item: View<'_>| {
         let needle = machine.view(needle);
         same(needle, item)
@@ -160,15 +158,15 @@ pub(super) fn contains<'a, A: Attributes + ?Sized>(
     match machine.view(haystack) {
         View::Text(haystack) => {
             let contains = |needle: &str| text_contains(haystack, needle);
-            Ok(match machine.view(needle) {
+            match machine.view(needle) {
                 View::Null => contains("null"),
                 _ => machine.with_name(*needle, contains).unwrap_or(false),
-            })
+            }
         }
-        View::Array(items) => Ok(items.iter().any(|item| is_needle(View::from(item)))),
-        View::List(items) => Ok(items.iter().any(|item| is_needle(machine.view(item)))),
-        other if !truthy(other) && !matches!(other, View::Object(_)) => Ok(false),
-        _ => Err(Fault::NotAList),
+        View::Array(items) => items.iter().any(|item| is_needle(View::from(item))),
+        View::List(items) => items.iter().any(|item| is_needle(machine.view(item))),
+        // As in flagd's Go: nothing is in what holds nothing.
+        _ => false,
     }
 }
 
@@ -193,6 +191,39 @@ mod tests {
         }
         for text in ["abc", "1 2", "0x", "0xg", "inf", "nan", "1_000", "e", "--1"] {
             assert!(text_to_number(text).is_nan(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_equals_nothing_and_has_no_order() {
+        use Comparison as C;
+        let (list, object) = ([serde_json::Value::from(1)], serde_json::Map::new());
+        let nothing = [View::Text("abc"), View::Number(f64::NAN), View::Array(&list), View::Object(&object)];
+        let others = [
+            View::Null,
+            View::Bool(true),
+            View::Number(1.0),
+            View::Text("1"),
+            View::Array(&[]),
+            View::Object(&object),
+        ];
+        for (a, b) in nothing.iter().flat_map(|a| others.iter().map(move |b| (*a, *b))) {
+            for comparison in
+                [C::Equal, C::Less, C::LessOrEqual, C::Greater, C::GreaterOrEqual, C::StrictEqual]
+            {
+                if !matches!(
+                    (a, b, comparison),
+                    (View::Text(_), View::Text(_), C::Greater | C::GreaterOrEqual)
+                ) {
+                    assert!(!compare(comparison, a, b), "{a:?} {comparison:?} {b:?}");
+                    let turned = matches!(
+                        (a, b, comparison),
+                        (View::Text(_), View::Text(_), C::Less | C::LessOrEqual)
+                    );
+                    assert!(turned || !compare(comparison, b, a), "{b:?} {comparison:?} {a:?}");
+                }
+            }
+            assert!(compare(C::NotEqual, a, b) && compare(C::StrictNotEqual, b, a), "{a:?} {b:?}");
         }
     }
 

@@ -121,10 +121,14 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
         let mut index = 0;
         let mut accumulator = match initial {
             Some(initial) => self.eval(initial)?,
-            None => {
-                index = 1;
-                self.item(list, 0).ok_or(Fault::Arguments)?
-            }
+            None => match self.item(list, 0) {
+                Some(first) => {
+                    index = 1;
+                    first
+                }
+                // As in flagd's Go.
+                None => return Ok(Operand::Number(0.0)),
+            },
         };
         while let Some(current) = self.item(list, index) {
             accumulator = self.inside(Scope::Reduce { accumulator, current }, body)?;

@@ -84,7 +84,7 @@ impl Scratch {
 /// Why a rule came to no result; the flag then evaluates to the error `GENERAL`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Arithmetic with, or a comparison of, something that is not a number.
+    /// Arithmetic with something that is not a number.
     NotANumber,
     /// Items of something that has none.
     NotAList,
@@ -349,7 +349,7 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
                 }
             } else {
                 self.charge((self.text_len(&left) + self.text_len(&right)) / READ_PER_STEP)?;
-                if !coerce::compare(comparison, self.view(&left), self.view(&right))? {
+                if !coerce::compare(comparison, self.view(&left), self.view(&right)) {
                     return Ok(false);
                 }
             }
@@ -425,7 +425,7 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
             View::List(items) => items.len(),
             _ => 0,
         })?;
-        coerce::contains(self, &needle, &haystack)
+        Ok(coerce::contains(self, &needle, &haystack))
     }
 
     /// `in` a list of constant texts.

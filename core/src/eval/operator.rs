@@ -2,7 +2,7 @@
 
 use super::operand::{Operand, Span, View};
 use super::{Fault, Machine, Outcome, READ_PER_STEP, coerce};
-use crate::rule::{Arguments, NodeId, Operator};
+use crate::rule::{Arguments, Comparison, NodeId, Operator};
 use crate::value::Attributes;
 
 impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
@@ -53,12 +53,11 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
             Operator::Compare(comparison) => {
                 let items = values.of(&self.items);
                 let mut pairs = items.iter().zip(items.iter().skip(1));
-                if items.len() < 2 {
-                    return Err(Fault::Arguments);
-                }
-                Operand::Bool(pairs.try_fold(true, |so_far, (a, b)| {
-                    Ok(so_far && coerce::compare(comparison, self.view(a), self.view(b))?)
-                })?)
+                // One value is compared with what is not there, which equals nothing.
+                Operand::Bool(match items.len() {
+                    0 | 1 => matches!(comparison, Comparison::NotEqual | Comparison::StrictNotEqual),
+                    _ => pairs.all(|(a, b)| coerce::compare(comparison, self.view(a), self.view(b))),
+                })
             }
             Operator::In => match values.of(&self.items) {
                 [needle, haystack, ..] => {
@@ -66,7 +65,7 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
                     if matches!(self.view(&haystack), View::Text(_)) {
                         needle = self.in_text(needle)?;
                     }
-                    Operand::Bool(coerce::contains(self, &needle, &haystack)?)
+                    Operand::Bool(coerce::contains(self, &needle, &haystack))
                 }
                 _ => Operand::Bool(false),
             },
@@ -120,11 +119,15 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
     /// `missing_some`: what is missing, unless as many as needed are there.
     fn missing_some(&mut self, values: Span) -> Outcome<'a> {
         let [needed, names] = values.of(&self.items) else { return Err(Fault::Arguments) };
-        let View::Number(needed) = self.view(needed) else { return Err(Fault::Arguments) };
+        let needed = match self.view(needed) {
+            needed @ (View::Number(_) | View::Text(_)) => coerce::numeric(needed)?,
+            _ => return Err(Fault::Arguments),
+        };
         let names = match *names {
             Operand::List(span) => span,
             Operand::Json(serde_json::Value::Array(items)) => self.push_all(items)?,
-            _ => return Err(Fault::NotAList),
+            // What names nothing misses nothing.
+            _ => Span::new(self.items.len(), 0),
         };
         let mut missing = self.missing(names)?;
         if f64::from(names.len - missing.len.min(names.len)) >= needed {

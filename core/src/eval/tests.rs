@@ -74,7 +74,7 @@ fn nothing_of_half_a_character_is_nothing() {
 
 #[test]
 fn whatever_fails_in_a_fractional_makes_it_fail() {
-    let failing = json!({ "+": ["text"] });
+    let failing = json!({ "+": [["no", "number"]] });
     for targeting in [
         json!({ "fractional": [["a", 1], [failing, 0]] }),
         json!({ "fractional": [["a", { "cat": "no weight" }], ["b", failing]] }),
@@ -89,8 +89,79 @@ fn whatever_fails_in_a_fractional_makes_it_fail() {
 }
 
 #[test]
-fn a_comparison_takes_no_list_for_its_arguments() {
-    assert_eq!(ask(&json!({ "==": { "var": "l" } }), &json!({ "l": [1, 1] })), "GENERAL");
+fn a_comparison_never_fails_whatever_it_gets() {
+    let values = [
+        json!(null),
+        json!(true),
+        json!(0),
+        json!(5),
+        json!(-1e300),
+        json!(""),
+        json!("5"),
+        json!("five"),
+        json!("NaN"),
+        json!([]),
+        json!([5]),
+        json!({}),
+        json!({ "a": 1 }),
+    ];
+    for operator in ["==", "!=", "===", "!==", "<", "<=", ">", ">="] {
+        for (x, y) in values.iter().flat_map(|x| values.iter().map(move |y| (x, y))) {
+            let context = json!({ "x": x, "y": y });
+            let [x_name, y_name] = [json!({ "var": "x" }), json!({ "var": "y" })];
+            // What a rule may spell out is no object.
+            let [x_here, y_here] = [(x, &x_name), (y, &y_name)].map(|(value, name)| match value {
+                Value::Object(_) => name.clone(),
+                value => value.clone(),
+            });
+            let both = ask(&json!({ operator: [x_name, y_name] }), &context);
+            assert!(["true", "false"].contains(&both.as_str()), "{x} {operator} {y}: {both}");
+            for rule in [
+                json!({ operator: [x_here, y_name] }),
+                json!({ operator: [x_name, y_here] }),
+                json!({ operator: [x_here, y_here] }),
+            ] {
+                assert_eq!(ask(&rule, &context), both, "{rule} {context}");
+            }
+            for rule in [
+                json!({ operator: [x_name] }),
+                json!({ operator: [] }),
+                json!({ operator: x_name }),
+                json!({ operator: [x_name, y_name, 9] }),
+            ] {
+                assert!(["true", "false"].contains(&ask(&rule, &context).as_str()), "{rule} {context}");
+            }
+        }
+    }
+    assert_eq!(
+        ask(&json!({ "==": { "var": "l" } }), &json!({ "l": [1, 1] })),
+        "true",
+        "a list's items, as in flagd's Go"
+    );
+}
+
+/// What flagd's Go answers where its JavaScript fails.
+#[test]
+fn a_client_that_sends_another_kind_of_value_gets_an_answer() {
+    for (targeting, x, answer) in [
+        (json!({ "===": [{ "+": [{ "var": "x" }, 1] }, 1] }), json!("many"), "true"),
+        (json!({ "===": [{ "*": [{ "var": "x" }, 2] }, 0] }), json!("many"), "true"),
+        (json!({ ">": [{ "/": [1, { "var": "x" }] }, 1e300] }), json!(0), "true"),
+        (json!({ ">": [{ "%": [1, { "var": "x" }] }, 0] }), json!(0), "false"),
+        (json!({ "===": [{ "max": [{ "var": "x" }, 1] }, 1] }), json!("many"), "true"),
+        (json!({ "===": [{ "min": [{ "var": "x" }, 1] }, 0] }), json!("many"), "true"),
+        (json!({ "===": [{ "max": { "var": "x" } }, null] }), json!([]), "true"),
+        (json!({ "===": [{ "-": { "var": "x" } }, 0] }), json!([]), "true"),
+        (json!({ "in": ["a", { "var": "x" }] }), json!(5), "false"),
+        (json!({ "in": ["a", { "var": "x" }] }), json!({ "a": 1 }), "false"),
+        (json!({ "in": ["a", { "var": "x" }] }), json!(true), "false"),
+        (json!({ "===": [{ "substr": [{ "var": "x" }, 0, 2] }, "12"] }), json!(1234), "true"),
+        (json!({ "===": [{ "substr": [{ "var": "x" }, 0, 2] }, ""] }), json!(null), "true"),
+        (json!({ "===": [{ "reduce": [{ "var": "x" }, { "var": "current" }] }, 0] }), json!([]), "true"),
+        (json!({ "!": { "missing_some": [1, { "var": "x" }] } }), json!("a"), "true"),
+    ] {
+        assert_eq!(ask(&targeting, &json!({ "x": x })), answer, "{targeting} {x}");
+    }
 }
 
 #[test]

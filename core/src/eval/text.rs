@@ -1,7 +1,7 @@
 //! `cat` and `substr`. Texts that a rule builds lie in the scratch.
 
 use super::operand::{Operand, Span, View};
-use super::{Fault, MOST_BUILT, Machine, Outcome};
+use super::{Fault, MOST_BUILT, Machine, Outcome, coerce};
 use crate::value::Attributes;
 
 impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
@@ -20,6 +20,11 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
         if !matches!(self.view(&value), View::Array(_) | View::List(_) | View::Object(_)) {
             return Ok(value);
         }
+        self.written(value)
+    }
+
+    /// A value as the text that ECMAScript makes of it.
+    fn written(&mut self, value: Operand<'a>) -> Outcome<'a> {
         let start = self.scratch.text.len();
         self.append(value, 0)?;
         Ok(Operand::Built(Span::new(start, self.scratch.text.len() - start)))
@@ -85,12 +90,18 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
     pub(super) fn substr(&mut self, values: Span) -> Outcome<'a> {
         let items = values.of(&self.items);
         let (text, from, len) = match items {
-            [text] => (text, 0.0, None),
-            [text, from] => (text, self.number_or_zero(from)?, None),
-            [text, from, len, ..] => (text, self.number_or_zero(from)?, Some(self.number_or_zero(len)?)),
+            [text] => (*text, 0.0, None),
+            [text, from] => (*text, self.number_or_zero(from), None),
+            [text, from, len, ..] => (*text, self.number_or_zero(from), Some(self.number_or_zero(len))),
             [] => return Err(Fault::Arguments),
         };
-        let View::Text(source) = self.view(text) else { return Err(Fault::Arguments) };
+        // As in flagd's Go: a number is its text, null an empty one.
+        let text = match text {
+            Operand::Null => Operand::Text(""),
+            Operand::Number(_) => self.written(text)?,
+            text => text,
+        };
+        let View::Text(source) = self.view(&text) else { return Err(Fault::Arguments) };
         let units = if source.is_ascii() { source.len() } else { source.encode_utf16().count() };
         let total = units as f64;
         let from = from.trunc();
@@ -107,9 +118,9 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
         let (start, torn_start) = utf16_offset(source, from);
         let (end, torn_end) = utf16_offset(source, end);
         if torn_start || torn_end {
-            return self.torn(*text, start, end, torn_start, torn_end);
+            return self.torn(text, start, end, torn_start, torn_end);
         }
-        Ok(match *text {
+        Ok(match text {
             Operand::Text(text) => Operand::Text(text.get(start..end).unwrap_or_default()),
             Operand::Constant(text) => {
                 Operand::Text(self.snapshot.text.get(text).get(start..end).unwrap_or_default())
@@ -156,15 +167,10 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
     }
 
     /// A position, as ECMAScript reads one: what is not a number is 0.
-    fn number_or_zero(&self, value: &Operand<'a>) -> Result<f64, Fault> {
-        Ok(match self.view(value) {
-            View::Number(number) if !number.is_nan() => number,
-            View::Text(text) => {
-                Some(super::coerce::text_to_number(text)).filter(|n| !n.is_nan()).unwrap_or(0.0)
-            }
-            View::Bool(value) => f64::from(u8::from(value)),
-            _ => 0.0,
-        })
+    fn number_or_zero(&self, value: &Operand<'a>) -> f64 {
+        Some(coerce::numeric(self.view(value)).unwrap_or(0.0))
+            .filter(|number| !number.is_nan())
+            .unwrap_or(0.0)
     }
 }
 

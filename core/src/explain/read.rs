@@ -57,7 +57,7 @@ pub(super) fn shown(value: &Json) -> Json {
 /// Why a step failed.
 pub(super) fn reason(fault: Fault) -> &'static str {
     match fault {
-        Fault::NotANumber => "calculates or compares with a value that is not a number",
+        Fault::NotANumber => "calculates with a list, an object or another value that is not a number",
         Fault::NotAList => "needs an array or a string and found another value",
         Fault::Arguments => "has arguments that it cannot take",
         Fault::TooMuchWork => "takes more steps or memory than is allowed",

@@ -253,7 +253,11 @@ impl Display for RequestExplanation {
             f.write_str("  ")?;
             flag.write(f, 2)?;
         }
+        let failed = self.flag.as_ref().is_some_and(|flag| flag.error_code.is_some());
         match (&self.upstream, self.gate.as_ref().is_some_and(|gate| !gate.open)) {
+            (Some(upstream), _) if failed => {
+                writeln!(f, "  upstream `{upstream}`: the flag failed, so its default variant serves")
+            }
             (Some(upstream), _) => writeln!(f, "  upstream `{upstream}`"),
             (None, true) => writeln!(f, "  no upstream: the gate answers"),
             (None, false) => writeln!(f, "  no upstream: the proxy's own default route serves"),

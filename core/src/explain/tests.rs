@@ -145,14 +145,14 @@ fn rounds_end_where_they_are_decided() {
 #[test]
 fn an_error_is_shown_where_it_arises() {
     reads(
-        &explain("sum", serde_json::json!({ "x": "much" })),
+        &explain("sum", serde_json::json!({ "x": ["much"] })),
         &[
             "flag `sum`: no value, GENERAL",
-            "  because the targeting of `sum` calculates or compares with a value that is not a number",
-            "  targeting < -> error: calculates or compares with a value that is not a number",
+            "  because the targeting of `sum` calculates with a list, an object or another value that is not a number",
+            "  targeting < -> error: calculates with a list, an object or another value that is not a number",
             "    [0] 1",
-            "    [1] + -> error: calculates or compares with a value that is not a number",
-            r#"      [0] var `x` -> "much""#,
+            "    [1] + -> error: calculates with a list, an object or another value that is not a number",
+            r#"      [0] var `x` -> ["much"]"#,
             "      [1] 1",
         ],
     );

@@ -142,7 +142,8 @@ impl<'a> Choices<'a> {
         all.get(choice % all.len().max(1)).cloned().unwrap_or_default()
     }
 
-    /// Two flags with rules, one without, a rule to refer to, a route.
+    /// Two flags with any rules, two with plain ones, a rule to refer to, routes. Mostly no route uses the former, since a
+    /// document whose route uses what does not compile is refused, and most rules here do not.
     pub fn document(&mut self) -> Json {
         let metadata = self.one_of(&[json!({}), json!({ "fractional": "v3" })]);
         let default = self.one_of(&[json!("off"), json!("on"), Json::Null, json!("")]);
@@ -151,14 +152,23 @@ impl<'a> Choices<'a> {
         let flag = |targeting| json!({ "state": "ENABLED", "variants": variants, "defaultVariant": default, "targeting": targeting });
         let upstreams = json!({ "state": "ENABLED", "variants": { "blue": "b", "green": "g" }, "defaultVariant": "blue",
             "targeting": { "fractional": [["blue", 1], ["green", 1]] } });
+        let gate = json!({ "state": "ENABLED", "variants": { "on": true, "off": false }, "defaultVariant": "off",
+            "targeting": { "if": [{ "in": ["a", { "var": "email" }] }, "on"] } });
+        let default_colour = self.one_of(&[json!("blue"), json!("on"), Json::Null]);
+        let gated = self.one_of(&["gate", "gate", "gate", "first"]);
+        let released = self.one_of(&["upstream", "upstream", "upstream", "colour"]);
+        let colour = json!({ "state": "ENABLED", "variants": { "on": "o", "blue": "b" }, "defaultVariant": default_colour,
+            "targeting": self.rule(2) });
         json!({
             "metadata": metadata,
             "$evaluators": { "shared": shared },
-            "flags": { "first": flag(first), "second": flag(second), "upstream": upstreams },
+            "flags": { "first": flag(first), "second": flag(second), "upstream": upstreams, "gate": gate, "colour": colour },
             "routes": [
                 { "name": "gated", "match": { "path": { "prefix": "/checkout" } }, "flag": "upstream",
-                  "gate": { "flag": "first" } },
-                { "name": "all", "flag": "upstream" },
+                  "gate": { "flag": gated } },
+                { "name": "special", "match": { "path": { "exact": "/special" }, "methods": ["GET"],
+                    "headers": { "x-beta": { "present": true } } }, "flag": "upstream" },
+                { "name": "all", "flag": released },
             ],
         })
     }

@@ -12,9 +12,11 @@ mod ofrep;
 mod served;
 mod signature;
 
+use std::collections::HashSet;
+
 use serde_json::Value as Json;
 
-use crate::flag::Reason;
+use crate::flag::{Evaluation, Reason};
 use crate::ofrep::{write_evaluation, write_flag_header};
 use crate::request::Request;
 use crate::snapshot::Snapshot;
@@ -138,15 +140,44 @@ pub fn check(snapshot: &Snapshot, context: &Context) {
     write_flag_header(&mut out, snapshot, snapshot.flags(), context, NOW, &mut scratch);
     assert!(out.is_ascii() && serde_json::from_str::<Json>(&out).is_ok(), "no header: {out}");
 
-    for path in ["/", "/checkout", "/checkout/pay?x=1", ""] {
+    for path in ["/", "/special", "/checkout", "/checkout/pay?x=1", ""] {
         let decision = snapshot.decide(&Get(path), context, NOW, &mut scratch);
         assert_eq!(decision.route, snapshot.route(&Get(path)));
         assert!(decision.route.is_some() || decision == Decision::default());
         assert!(decision.closed.is_none() || (decision.gate.is_some() && decision.flag.is_none()));
         assert!(decision.upstream(snapshot).is_none_or(|upstream| !upstream.is_empty()));
+        if let Some(Evaluation { flag: Some(flag), error: Some(_), .. }) = decision.flag {
+            assert_eq!(
+                decision.variant(snapshot),
+                snapshot.default_variant(flag),
+                "no failure leaves the release"
+            );
+        }
     }
+    used(snapshot);
     assert!(snapshot.problems().iter().all(|problem| !problem.to_string().is_empty()));
     assert!(snapshot.size() >= snapshot.variant_count());
+}
+
+/// What routes and gates use compiles, and what that asks for.
+fn used(snapshot: &Snapshot) {
+    let gates = snapshot.routes().filter_map(|route| snapshot.route_gate(route)).map(|(flag, _)| flag);
+    let mut queue: Vec<_> =
+        snapshot.routes().filter_map(|route| snapshot.route_flag(route)).chain(gates).collect();
+    let mut seen = HashSet::new();
+    while let Some(flag) = queue.pop() {
+        if !seen.insert(flag) {
+            continue;
+        }
+        let key = snapshot.key(flag);
+        assert!(
+            snapshot.failing_flags().all(|failing| failing != flag),
+            "`{key}` is in use and does not compile"
+        );
+        let asks = snapshot.rules.prerequisites.iter();
+        let asks = asks.filter(|asks| asks.asker.is_some_and(|asker| snapshot.text.get(asker) == key));
+        queue.extend(asks.filter_map(|asks| asks.flag));
+    }
 }
 
 /// A request for a path.

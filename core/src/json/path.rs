@@ -81,6 +81,15 @@ impl<'a> Path<'a> {
         Path::Index(self, index)
     }
 
+    /// Bytes of all keys.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Path::Root => 0,
+            Path::Key(above, key) => above.bytes() + key.len(),
+            Path::Index(above, _) => above.bytes(),
+        }
+    }
+
     /// Whether the first step is this key.
     pub(crate) fn begins_with(&self, first: &str) -> bool {
         match self {

@@ -63,6 +63,15 @@ impl Problems {
         }
     }
 
+    /// The same, of a place that was noted before.
+    pub(crate) fn refuse_at(&mut self, path: JsonPath, message: impl Into<String>) {
+        self.refused = true;
+        match self.has_room(Severity::Document) {
+            true => _ = self.add(Severity::Document, path, message.into()),
+            false => self.skip(),
+        }
+    }
+
     /// Refuses the document because of something at a place within the value at `path`.
     pub(crate) fn refuse_within(&mut self, path: &Path<'_>, within: Position, message: String) {
         self.refused = true;

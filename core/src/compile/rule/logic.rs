@@ -22,10 +22,11 @@ impl RuleCompiler<'_> {
             Value::Array(values) if values.len() >= 2 => {
                 Node::Compare(comparison, self.listed(values, path, depth))
             }
-            // Unlike other operators, a comparison does not take a list that a rule gives for its arguments.
+            Value::Object(_) => self.values(Operator::Compare(comparison), value, path, depth),
             value => {
-                self.warn(path, "always fails: there must be two values to compare");
-                Node::Operator(Operator::Compare(comparison), self.listed(arguments(value), path, depth))
+                let always = matches!(comparison, Comparison::NotEqual | Comparison::StrictNotEqual);
+                self.warn(path, format!("always {always}: there must be two values to compare"));
+                self.values(Operator::Compare(comparison), value, path, depth)
             }
         }
     }

@@ -4,7 +4,7 @@
 //! an array is an array of rules. An object with several members is no operator: flagd's evaluators refuse it.
 //!
 //! Whatever is wrong is noted and compiling goes on with null in its place, so that one run shows every problem of a
-//! rule; who compiled it asks [`RuleCompiler::failure`] whether the nodes are worth keeping.
+//! rule; who compiled it asks [`RuleCompiler::findings`] whether the nodes are worth keeping.
 
 mod bucket;
 mod known;
@@ -108,6 +108,18 @@ pub(super) struct RuleCompiler<'a> {
     hashes: FlagHashes,
     /// The first problem that fails the flag.
     failure: Option<String>,
+    /// The first result that somebody gets and that names no variant.
+    misnamed: Option<String>,
+    /// How many parts were looked at for that.
+    looked: usize,
+}
+
+/// What is wrong with a rule, in a sentence with its place.
+pub(super) struct Findings {
+    /// The first problem that fails the flag.
+    pub(super) failure: Option<String>,
+    /// The first result that somebody gets and that names no variant.
+    pub(super) misnamed: Option<String>,
 }
 
 /// What every rule of a document shares while it is compiled.
@@ -159,6 +171,8 @@ impl<'a> RuleCompiler<'a> {
             referred: false,
             hashes: FlagHashes::default(),
             failure: None,
+            misnamed: None,
+            looked: 0,
         }
     }
 
@@ -167,9 +181,9 @@ impl<'a> RuleCompiler<'a> {
         Self { shared: true, ..Self::new(shared, "", Severity::Warning) }
     }
 
-    /// The first problem that was found, if any fails the flag.
-    pub(super) fn failure(self) -> Option<String> {
-        self.failure
+    /// What was found, if anything.
+    pub(super) fn findings(self) -> Findings {
+        Findings { failure: self.failure, misnamed: self.misnamed }
     }
 
     /// Notes a problem. What stands in its place is null.

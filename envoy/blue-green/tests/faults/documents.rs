@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use blue_green::document::Edit;
 use envoy_harness::envoy::Config;
 use envoy_harness::origin::Behaviour;
+use serde_json::{Value, json};
 
 use crate::endure::{AFTER_FAILURES, AFTER_REFUSALS, Fault};
 use crate::fixture::{Fixture, Start};
@@ -68,6 +69,28 @@ async fn what_must_not_come_into_force_does_not() -> Result<()> {
             "shop-relaese",
             whole.replace(r#""flag": "shop-release""#, r#""flag": "shop-relaese""#),
         ),
+        (
+            "with a typo in the release's rule",
+            "invalid",
+            "$.routes[0].flag: the flag `shop-release` does not compile: $.flags.shop-release.targeting.if[0]: `starts_wiht`",
+            with_rule(
+                &whole,
+                "shop-release",
+                json!({ "if": [{ "starts_wiht": [{ "var": "email" }, "a"] }, "green"] }),
+            )?,
+        ),
+        (
+            "with a release that names no variant",
+            "invalid",
+            "targeting.fractional[0][0]: `gren` is none of the flag's variants",
+            with_rule(&whole, "shop-release", json!({ "fractional": [["gren", 10], ["blue", 90]] }))?,
+        ),
+        (
+            "with a typo in the gate's rule",
+            "invalid",
+            "$.routes[0].gate.flag: the flag `special-feature` does not compile",
+            with_rule(&whole, "special-feature", json!({ "if": [{ "$ref": "testers" }, "on"] }))?,
+        ),
         ("with a document of another kind", "invalid", "object", "[1, 2, 3]".to_owned()),
     ];
     for (name, reason, says, text) in wrong {
@@ -94,6 +117,13 @@ async fn restoring_the_old_file_is_a_rollback() -> Result<()> {
     let status = fixture.status().await?;
     ensure!(status["version"] == "release-1" && status["lastError"].is_null(), "{status:#}");
     fixture.finish().await
+}
+
+/// The document with another rule for a flag.
+fn with_rule(document: &str, flag: &str, rule: Value) -> Result<String> {
+    let mut document: Value = serde_json::from_str(document)?;
+    document["flags"][flag]["targeting"] = rule;
+    Ok(document.to_string())
 }
 
 async fn offers(fixture: &mut Fixture, fault: &Fault<'_>, text: String) -> Result<()> {
