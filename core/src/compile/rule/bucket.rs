@@ -85,6 +85,7 @@ impl RuleCompiler<'_> {
             _ => found = false,
         }
         let mut total = 0u64;
+        self.charge(values.len(), 0);
         for (index, bucket) in values.iter().enumerate().skip(offset) {
             let path = &path.index(index);
             let (variant, share) = match bucket.as_array().map(Vec::as_slice) {

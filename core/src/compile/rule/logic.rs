@@ -38,18 +38,26 @@ impl RuleCompiler<'_> {
         };
         let needle = self.rule(needle, &path.index(0), depth + 1);
         match haystack {
-            Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_string) => {
-                Node::OneOf(needle, self.texts(haystack, items))
-            }
+            Value::Array(items) => match self.texts(haystack, items) {
+                Some(listed) => Node::OneOf(needle, listed),
+                None => Node::In(needle, self.rule(haystack, &path.index(1), depth + 1)),
+            },
             _ => Node::In(needle, self.rule(haystack, &path.index(1), depth + 1)),
         }
     }
 
-    /// A list of texts.
-    fn texts(&mut self, list: &Value, items: &[Value]) -> Arguments {
+    /// A list of texts; none where it holds anything else, or nothing.
+    fn texts(&mut self, list: &Value, items: &[Value]) -> Option<Arguments> {
         let address = self.address(list);
         if let Some(known) = address.and_then(|address| self.known.lists.get(&address)) {
-            return *known;
+            return Some(*known);
+        }
+        if self.known_constant(list).is_some() {
+            return None;
+        }
+        self.charge(items.len(), 0);
+        if items.is_empty() || !items.iter().all(Value::is_string) {
+            return None;
         }
         let start = self.rules.texts.len() as u32;
         for item in items.iter().filter_map(Value::as_str) {
@@ -57,7 +65,7 @@ impl RuleCompiler<'_> {
         }
         let listed = Arguments { start, len: items.len() as u32 };
         self.known.lists.extend(address.map(|address| (address, listed)));
-        listed
+        Some(listed)
     }
 
     pub(super) fn affix(
@@ -78,6 +86,7 @@ impl RuleCompiler<'_> {
             self.warn(path, "always gives null: it needs two texts");
             return self.values(operator, value, path, depth);
         };
+        self.charge(values.len(), 0);
         for (index, value) in values.iter().enumerate().filter(|(_, v)| !v.is_string() && !v.is_object()) {
             let kind = Kind::of(value);
             self.warn(&path.index(index), format!("always gives null: it needs a text, this is {kind}"));

@@ -295,14 +295,20 @@ impl<'a> RuleCompiler<'a> {
     }
 
     fn constant(&mut self, value: &Value) -> Node {
-        let address = self.address(value);
-        if let Some(known) = address.and_then(|address| self.known.constants.get(&address)) {
-            return Node::Constant(*known);
+        if let Some(known) = self.known_constant(value) {
+            return known;
         }
+        let address = self.address(value);
         self.rules.constants.push(value.clone());
         let number = (self.rules.constants.len() - 1) as u32;
         self.known.constants.extend(address.map(|address| (address, number)));
         Node::Constant(number)
+    }
+
+    fn known_constant(&self, value: &Value) -> Option<Node> {
+        self.address(value)
+            .and_then(|address| self.known.constants.get(&address))
+            .map(|number| Node::Constant(*number))
     }
 
     /// Where a value stands that flags may share: once compiled, it is known by that.
@@ -331,6 +337,10 @@ impl<'a> RuleCompiler<'a> {
 
     /// An array: a constant where all of it is, else a list of nodes.
     fn list(&mut self, items: &[Value], value: &Value, path: &Path<'_>, depth: usize) -> Node {
+        if let Some(known) = self.known_constant(value) {
+            return known;
+        }
+        self.charge(items.len(), 0);
         let is_constant = |item: &Value| !matches!(item, Value::Object(_) | Value::Array(_));
         if items.iter().all(is_constant) {
             return self.constant(value);
