@@ -15,6 +15,9 @@ pub const PIECE_BYTES: usize = 64 << 10;
 /// More places than this are never in use at once: two documents, and what is being written and emptied.
 const MAX_PLACES: usize = 32;
 
+/// Of these, so many can be reserved: a document that goes out of force needs one without being asked.
+const MAX_RESERVED: usize = MAX_PLACES - 2;
+
 /// A place that nobody has finished with after so many rounds was left behind by a VM that died.
 const MAX_PLACE_ROUNDS: u64 = 2;
 
@@ -143,7 +146,7 @@ impl SourceRecord {
     /// A place for a document of so many pieces, which belongs to who asked until it is published or released. None if
     /// too many are reserved.
     pub fn reserve(&mut self, pieces: u32) -> Option<Place> {
-        if self.places.len() >= MAX_PLACES {
+        if self.places.len() >= MAX_RESERVED {
             return None;
         }
         let documents = [&self.current, &self.previous].into_iter().flatten().map(|document| document.place);
