@@ -1,7 +1,6 @@
 //! One request and its response.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext};
@@ -12,17 +11,13 @@ use crate::anonymous;
 use crate::host::{self, Headers, Map};
 use crate::live::Live;
 use crate::ofrep::{self as ofrep_calls, Begun, Call};
-use crate::plugin::Plugin;
 use crate::request::ProxyRequest;
-use crate::status::StatusPage;
-use crate::trouble::Trouble;
+use crate::serving::Serving;
 
-/// An HTTP exchange.
+/// An HTTP exchange. It may last for hours, so it keeps nothing of what decided it.
 pub(crate) struct Exchange {
-    live: Rc<Live>,
-    status: Option<Rc<StatusPage>>,
-    trouble: Option<Rc<Trouble>>,
-    scratch: Rc<RefCell<Scratch>>,
+    /// What decides the request; none once it is decided.
+    serving: Option<Rc<Serving>>,
     /// A cookie to set on the response.
     set_cookie: Option<String>,
     /// An OFREP request whose body is still to come.
@@ -30,42 +25,24 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// An exchange with a plugin; one whose configuration was refused has no rules.
-    pub(crate) fn new(plugin: Option<&Plugin>, scratch: Rc<RefCell<Scratch>>) -> Self {
-        Self {
-            live: plugin.map_or_else(|| Rc::new(Live::without_document(&Rc::default())), Plugin::serve),
-            status: plugin.and_then(|plugin| plugin.status.clone()),
-            trouble: plugin.map(|plugin| Rc::clone(&plugin.trouble)),
-            scratch,
-            set_cookie: None,
-            call: None,
-        }
+    pub(crate) fn new(serving: Rc<Serving>) -> Self {
+        Self { serving: Some(serving), set_cookie: None, call: None }
     }
 
-    /// Removes what only the filter may set, and tells whether there was anything.
-    fn strip(&self, headers: &Headers) -> bool {
-        let mut stripped = false;
-        for (name, _) in headers.iter().filter(|(name, _)| self.live.settings.is_reserved(name)) {
-            host::remove_header(Map::Request, name);
-            stripped = true;
-        }
-        stripped
-    }
-
-    fn decide(&mut self, headers: &Headers, stripped: bool) -> Action {
-        let live = Rc::clone(&self.live);
-        let request = ProxyRequest::new(headers, &live);
+    fn decide(&mut self, serving: &Serving, live: &Live, headers: &Headers, stripped: bool) -> Action {
+        let request = ProxyRequest::new(headers, live);
+        let mut set_cookie = None;
         let key = match live.settings.context.targeting_key(&request) {
             TargetingKey::Known(key) => Some(Cow::Borrowed(key)),
             TargetingKey::Anonymous(cookie) => anonymous::new_id().map(|id| {
-                self.set_cookie = Some(anonymous::set_cookie(cookie, &id, request.is_https()));
+                set_cookie = Some(anonymous::set_cookie(cookie, &id, request.is_https()));
                 Cow::Owned(id)
             }),
             TargetingKey::Absent => None,
         };
         // Only one callback of a VM runs at a time, so the scratch is free; were it not, a new one does as well.
         let mut own = Scratch::default();
-        let mut shared = self.scratch.try_borrow_mut();
+        let mut shared = serving.scratch.try_borrow_mut();
         let scratch = shared.as_deref_mut().unwrap_or(&mut own);
         let snapshot = &live.snapshot;
         let now = Timestamp(if snapshot.reads_clock() { host::now() } else { 0 });
@@ -75,9 +52,11 @@ impl Exchange {
         if let Some(status) = decision.closed {
             let variant = decision.gate.and_then(|gate| gate.variant);
             live.requests.count(snapshot, decision.route, variant);
-            host::respond(status, "turquoise_gate_closed");
+            // Neither the status nor a cookie may stay anywhere: the gate may open at any moment.
+            host::answer(status, &[host::NO_STORE], b"", "turquoise_gate_closed");
             return Action::Pause;
         }
+        self.set_cookie = set_cookie;
         live.requests.count(snapshot, decision.route, decision.variant(snapshot));
 
         if let Some(key) = &key {
@@ -107,47 +86,55 @@ impl Exchange {
     }
 }
 
+/// Removes what only the filter may set, and tells whether there was anything.
+fn strip(live: &Live, headers: &Headers) -> bool {
+    let mut stripped = false;
+    for (name, _) in headers.iter().filter(|(name, _)| live.settings.is_reserved(name)) {
+        host::remove_header(Map::Request, name);
+        stripped = true;
+    }
+    stripped
+}
+
 impl Context for Exchange {}
 
 impl HttpContext for Exchange {
     fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
+        let Some(serving) = self.serving.take() else { return Action::Continue };
         let headers = host::headers(Map::Request);
         #[cfg(feature = "trap")]
         crate::trap::if_asked(&headers);
-        if let Some(status) = self.status.as_ref().filter(|status| status.is_asked(&headers)) {
-            status.answer(&headers, &self.live);
+        let live = serving.live();
+        if let Some(status) = serving.status.as_ref().filter(|status| status.is_asked(&headers)) {
+            status.answer(&headers, &live);
             return Action::Pause;
         }
-        if self.live.is_closed() {
-            host::answer(
-                503,
-                &[("retry-after", b"1"), ("cache-control", b"no-store")],
-                b"",
-                "turquoise_startup_closed",
-            );
+        if live.is_closed() {
+            let headers = [("retry-after", &b"1"[..]), host::NO_STORE];
+            host::answer(503, &headers, b"", "turquoise_startup_closed");
             return Action::Pause;
         }
-        let headers = match ofrep_calls::begin(&self.live, headers, end_of_stream, &self.scratch) {
-            Begun::NotOurs(headers) => headers,
+        match ofrep_calls::begin(&serving, &live, &headers, end_of_stream) {
+            Begun::NotOurs => {}
             Begun::Waits(call) => {
                 self.call = Some(call);
                 return Action::Pause;
             }
             Begun::Answered => return Action::Pause,
-        };
-        let stripped = self.strip(&headers);
-        self.decide(&headers, stripped)
+        }
+        let stripped = strip(&live, &headers);
+        self.decide(&serving, &live, &headers, stripped)
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         let Some(call) = self.call.take() else { return Action::Continue };
-        self.call = call.body(&self.live, size, end_of_stream, &self.scratch);
+        self.call = call.body(size, end_of_stream);
         Action::Pause
     }
 
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
         let Some(call) = self.call.take() else { return Action::Continue };
-        call.trailers(&self.live, &self.scratch);
+        call.trailers();
         Action::Pause
     }
 
@@ -160,7 +147,7 @@ impl HttpContext for Exchange {
 
     fn on_log(&mut self) {
         if let Some(call) = self.call.take() {
-            call.abandoned(&self.live, self.trouble.as_deref());
+            call.abandoned();
         }
     }
 }

@@ -25,6 +25,7 @@ mod ofrep;
 mod plugin;
 mod request;
 mod root;
+mod serving;
 mod shared;
 mod source;
 mod status;

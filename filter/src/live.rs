@@ -11,7 +11,7 @@ use crate::job::options;
 use crate::metrics::{OfrepRequests, Requests};
 use crate::request::property_names;
 
-/// A snapshot in force. A request holds its own `Rc`, so a swap never changes a request under way.
+/// A snapshot in force. Whoever decides a request holds its own `Rc`, so a swap never changes a decision under way.
 pub(crate) struct Live {
     pub(crate) settings: Rc<Settings>,
     pub(crate) snapshot: Snapshot,

@@ -4,7 +4,6 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use turquoise_core::ofrep::Endpoint;
 use turquoise_core::{RouteId, Snapshot, Source, VariantId};
 
 use crate::host::{self, Metric, MetricKind};
@@ -49,9 +48,8 @@ pub(crate) struct OfrepRequests {
 
 impl OfrepRequests {
     /// Counts a request that was answered with this status; 0 stands for one that ended before.
-    pub(crate) fn count(&self, endpoint: &Endpoint, status: u16) {
+    pub(crate) fn count(&self, endpoint: &'static str, status: u16) {
         let Ok(mut counters) = self.counters.try_borrow_mut() else { return };
-        let endpoint = endpoint.name();
         let counter = *counters.entry((endpoint, status)).or_insert_with(|| {
             let name = format!("turquoise_ofrep_requests_total.endpoint=.={endpoint};.;status=.={status};.;");
             host::metric(MetricKind::Counter, &name)

@@ -1,21 +1,19 @@
 //! The plugin as the proxy calls it.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
-use turquoise_core::Scratch;
 
 use crate::exchange::Exchange;
 use crate::host::{self, Buffer, LogLevel};
 use crate::plugin::Plugin;
+use crate::serving::Serving;
 
 /// One plugin configuration in one VM.
 #[derive(Default)]
 pub(crate) struct Root {
     plugin: Option<Plugin>,
-    scratch: Rc<RefCell<Scratch>>,
 }
 
 impl Context for Root {
@@ -63,7 +61,8 @@ impl RootContext for Root {
 
     fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
         // The SDK panics on None, and a proxy sends no request to a plugin that it was refused.
-        Some(Box::new(Exchange::new(self.plugin.as_ref(), Rc::clone(&self.scratch))))
+        let serving = self.plugin.as_ref().map_or_else(|| Rc::new(Serving::without_plugin()), Plugin::serve);
+        Some(Box::new(Exchange::new(serving)))
     }
 
     fn get_type(&self) -> Option<ContextType> {

@@ -11,14 +11,11 @@ use std::rc::Rc;
 use turquoise_core::Settings;
 use turquoise_core::status::Facts;
 
-use crate::host::{self, Headers};
+use crate::host::{self, Headers, NO_STORE};
 use crate::live::Live;
 use crate::metrics::DocumentMetrics;
 use crate::shared::Shared;
 use crate::source::alternation_window;
-
-/// Nobody may keep an answer: it speaks of this moment.
-const NO_STORE: (&str, &[u8]) = ("cache-control", b"no-store");
 
 /// The page of one configuration in one VM.
 #[derive(Debug)]

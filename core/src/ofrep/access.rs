@@ -53,6 +53,11 @@ impl OfrepSettings {
         Answer::refused(endpoint, 413, &format!("the body is longer than {} bytes", self.max_body_bytes))
     }
 
+    pub(super) fn too_many(&self, endpoint: &Endpoint) -> Answer {
+        let details = format!("{} requests wait for their bodies already: ask again", self.max_waiting());
+        Answer::refused(endpoint, 503, &details).with("retry-after", "1")
+    }
+
     /// A preflight, or a mere question for the methods. A preflight carries no token.
     fn options<R: Request + ?Sized>(&self, request: &R) -> Answer {
         let is_preflight = request.header(b"access-control-request-method").is_some();

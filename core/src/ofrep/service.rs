@@ -88,6 +88,15 @@ impl Service {
         settings.expose(request, settings.too_long(endpoint))
     }
 
+    /// The answer to a request that would wait for its body where too many do already.
+    pub fn too_many<R: Request + ?Sized>(
+        settings: &OfrepSettings,
+        endpoint: &Endpoint,
+        request: &R,
+    ) -> Answer {
+        settings.expose(request, settings.too_many(endpoint))
+    }
+
     /// The answer to a request that was not refused, with its whole body.
     pub fn answer<R: Request + ?Sized>(
         &self,

@@ -41,6 +41,18 @@ fn default_max_body_bytes() -> u32 {
     64 * 1024
 }
 
+/// How many requests of one VM may wait for their bodies, and how many bytes those bodies may have together. The proxy
+/// holds what came of them, and a caller may be as slow as it likes.
+const MAX_WAITING: u32 = 1024;
+const MAX_WAITING_BYTES: u32 = 64 * 1024 * 1024;
+
+impl OfrepSettings {
+    /// How many requests may wait for their bodies in one VM.
+    pub fn max_waiting(&self) -> u32 {
+        (MAX_WAITING_BYTES / self.max_body_bytes.max(1)).min(MAX_WAITING)
+    }
+}
+
 impl Default for OfrepSettings {
     fn default() -> Self {
         Self {

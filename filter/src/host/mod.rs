@@ -51,6 +51,9 @@ pub(crate) enum CalloutError {
     NoEndpoint,
 }
 
+/// Nobody may keep an answer: it speaks of this moment.
+pub(crate) const NO_STORE: (&str, &[u8]) = ("cache-control", b"no-store");
+
 /// Writes a line to the proxy's log.
 pub(crate) fn log(level: LogLevel, message: &str) {
     ffi::log(level as u32, message);
@@ -74,11 +77,6 @@ pub(crate) fn remove_header(map: Map, name: &[u8]) {
 /// The bytes of a buffer.
 pub(crate) fn buffer(buffer: Buffer) -> Vec<u8> {
     ffi::buffer(buffer as u32).unwrap_or_default()
-}
-
-/// Answers the request with `status` and nothing else; `details` goes to the access log.
-pub(crate) fn respond(status: u16, details: &str) {
-    answer(status, &[], b"", details);
 }
 
 /// Answers the request; `details` goes to the access log.

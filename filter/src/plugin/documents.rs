@@ -154,6 +154,7 @@ impl Plugin {
 
     fn swap(&mut self, snapshot: Snapshot, generation: u64) {
         self.live = Rc::new(Live::new(&self.settings, snapshot));
+        self.serving.swap(&self.live);
         self.metrics.swapped(generation);
     }
 

@@ -19,6 +19,7 @@ use crate::host;
 use crate::job::Job;
 use crate::live::Live;
 use crate::metrics::{DocumentMetrics, FetchResult};
+use crate::serving::Serving;
 use crate::shared::Shared;
 use crate::source::{Answer, Polled, Poller};
 use crate::status::StatusPage;
@@ -46,8 +47,9 @@ pub(crate) struct Plugin {
     metrics: DocumentMetrics,
     /// Where its documents come from, if it fetches any.
     feed: Option<Feed>,
-    pub(crate) status: Option<Rc<StatusPage>>,
-    pub(crate) trouble: Rc<Trouble>,
+    trouble: Rc<Trouble>,
+    /// What requests are decided by: the same document as `live`.
+    serving: Rc<Serving>,
     /// Whether a request ever came to this VM.
     serves: Cell<bool>,
 }
@@ -130,12 +132,14 @@ impl Plugin {
         let shared = feed.as_ref().map(|feed| Rc::clone(&feed.shared));
         let page = || Rc::new(StatusPage::new(&settings, shared.clone(), &metrics, me));
         let status = settings.status.is_some().then(page);
+        let (live, trouble) = (Rc::new(live), Rc::new(Trouble::new(shared)));
+        let serving = Serving::new(Rc::clone(&live), status, Some(Rc::clone(&trouble)));
         let mut plugin = Self {
-            live: Rc::new(live),
+            live,
             metrics,
             feed,
-            status,
-            trouble: Rc::new(Trouble::new(shared)),
+            trouble,
+            serving: Rc::new(serving),
             serves: Cell::new(false),
             settings,
         };
@@ -155,10 +159,10 @@ impl Plugin {
         shared.map_or(u64::from(self.settings.document.is_some()), |document| document.generation)
     }
 
-    /// A request came: what it goes by.
-    pub(crate) fn serve(&self) -> Rc<Live> {
+    /// A request came: what it is decided by.
+    pub(crate) fn serve(&self) -> Rc<Serving> {
         self.serves.set(true);
-        Rc::clone(&self.live)
+        Rc::clone(&self.serving)
     }
 
     pub(crate) fn tick(&mut self) {

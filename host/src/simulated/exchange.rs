@@ -146,6 +146,17 @@ impl Exchange {
         self.open.stream.borrow_mut().given.insert(key(path), value.as_ref().to_vec());
     }
 
+    /// The client sends a piece of a body that was left [unfinished](Request::unfinished); `is_last` ends it.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if the body was finished already, and those that any callback may return.
+    pub fn send_body(&self, piece: impl AsRef<[u8]>, is_last: bool) -> Result<(), Error> {
+        if !self.open.stream.borrow_mut().request.receive(piece.as_ref(), is_last) {
+            return Err(Error::misuse("nothing follows a body that is finished".to_owned()));
+        }
+        self.drive()
+    }
+
     /// The upstream responds. Returns the exchange's outcome so far.
     ///
     /// # Errors

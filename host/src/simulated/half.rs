@@ -32,6 +32,8 @@ pub(super) struct Half {
     pub(super) trailers: Headers,
     /// Pieces of the body that are still to come.
     pieces: VecDeque<Vec<u8>>,
+    /// Whether pieces may follow that nobody knows yet.
+    unfinished: bool,
     /// What the guest holds back, and the piece it is shown.
     pub(super) buffer: Vec<u8>,
     /// What has gone on.
@@ -54,6 +56,21 @@ impl Half {
         Self { headers, trailers, pieces, stage: Stage::Headers, ..Self::default() }
     }
 
+    /// More of the body will come than there is.
+    pub(super) fn leave_unfinished(&mut self) {
+        self.unfinished = true;
+    }
+
+    /// A piece of an unfinished body came; whether it was the last. False if nothing was to come.
+    pub(super) fn receive(&mut self, piece: &[u8], is_last: bool) -> bool {
+        let was_unfinished = self.unfinished;
+        if was_unfinished {
+            self.pieces.push_back(piece.to_vec());
+            self.unfinished = !is_last;
+        }
+        was_unfinished
+    }
+
     /// The next callback, and opens for the guest what it is about. `None` if there is nothing to show, or not yet.
     pub(super) fn next(&mut self) -> Option<Step> {
         if std::mem::take(&mut self.resumed) {
@@ -64,6 +81,7 @@ impl Half {
         }
         match self.stage {
             Stage::Absent | Stage::Done => None,
+            Stage::Body if self.unfinished && self.pieces.is_empty() => None,
             Stage::Headers => {
                 self.headers_open = true;
                 self.stage = self.after_piece();
@@ -132,7 +150,7 @@ impl Half {
     }
 
     fn after_piece(&self) -> Stage {
-        if !self.pieces.is_empty() {
+        if self.unfinished || !self.pieces.is_empty() {
             Stage::Body
         } else if !self.trailers.is_empty() {
             Stage::Trailers

@@ -12,6 +12,7 @@ pub struct Request {
     pub(super) body: Vec<Vec<u8>>,
     pub(super) trailers: Headers,
     pub(super) properties: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(super) unfinished: bool,
 }
 
 impl Request {
@@ -46,6 +47,13 @@ impl Request {
         self
     }
 
+    /// Leaves the body unfinished: the exchange waits for [`Exchange::send_body`](super::Exchange::send_body).
+    #[must_use]
+    pub fn unfinished(mut self) -> Self {
+        self.unfinished = true;
+        self
+    }
+
     /// Adds a trailer.
     #[must_use]
     pub fn trailer(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
@@ -65,7 +73,8 @@ impl Request {
 /// A request of these headers, which should include the pseudo headers, and no body.
 impl<H: Into<Headers>> From<H> for Request {
     fn from(headers: H) -> Self {
-        Self { headers: headers.into(), body: Vec::new(), trailers: Headers::new(), properties: Vec::new() }
+        let (body, trailers, properties) = (Vec::new(), Headers::new(), Vec::new());
+        Self { headers: headers.into(), body, trailers, properties, unfinished: false }
     }
 }
 

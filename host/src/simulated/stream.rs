@@ -39,9 +39,13 @@ pub(super) struct Stream {
 
 impl Stream {
     pub(super) fn new(world: Rc<World>, request: Request) -> Self {
+        let mut half = Half::new(request.headers, request.body, request.trailers);
+        if request.unfinished {
+            half.leave_unfinished();
+        }
         Self {
             world,
-            request: Half::new(request.headers, request.body, request.trailers),
+            request: half,
             response: Half::default(),
             given: request.properties.into_iter().collect(),
             set: BTreeMap::new(),
