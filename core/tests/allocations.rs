@@ -292,6 +292,59 @@ fn deciding_a_request_allocates_nothing() {
     }
 }
 
+/// Where a document has gates, a path is looked at for other spellings. One that has none costs nothing.
+#[test]
+fn looking_for_gates_allocates_only_where_there_is_something_to_fold() {
+    let document = json!({
+        "flags": {
+            "off": { "state": "ENABLED", "variants": { "off": false }, "defaultVariant": "off" },
+            "up": { "state": "ENABLED", "variants": { "v": "up" }, "defaultVariant": "v" },
+        },
+        "routes": [
+            { "name": "gate", "match": { "hosts": ["*.example.com"], "path": { "prefix": "/Admin" } }, "gate": { "flag": "off" } },
+            { "name": "rest", "flag": "up" },
+        ] });
+    let snapshot = Snapshot::compile(document.to_string().as_bytes()).unwrap();
+    let context = Context::new(json!({}));
+    let mut scratch = Scratch::default();
+    let mut decide = |path: &'static str| {
+        let mut closed = None;
+        let count = allocations(|| closed = snapshot.decide(&To(path), &context, NOW, &mut scratch).closed);
+        (count, closed)
+    };
+    for path in ["/", "/checkout/pay.html?next=%2FAdmin;x", "/api/v1/items:cancel", "/a-b_c~d/@me"] {
+        assert_eq!(decide(path), (0, None), "{path}");
+    }
+    assert_eq!(decide("/admin/users"), (0, Some(404)));
+    assert_eq!(decide("/ADMIN;x").1, Some(404));
+    assert!(decide("/Checkout").0 > 0, "something was to fold");
+}
+
+/// A request for a path.
+struct To(&'static str);
+
+impl Request for To {
+    fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        std::iter::empty()
+    }
+
+    fn method(&self) -> &[u8] {
+        b"GET"
+    }
+
+    fn host(&self) -> &[u8] {
+        b"Shop.Example.com:8443"
+    }
+
+    fn path(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    fn property(&self, _: &str) -> Option<&str> {
+        None
+    }
+}
+
 /// The exception: parameters are decoded into a list when a rule asks for the first one.
 #[test]
 fn only_the_query_is_decoded_into_memory() {

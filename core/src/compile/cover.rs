@@ -42,10 +42,15 @@ impl Compiler {
     /// Looks whether an earlier route covers the last of these, and warns at its `path`.
     pub(super) fn covered(&mut self, routes: &[Option<Match>], cover: &mut Cover, path: &Path<'_>) {
         if let Some(earlier) = cover.next(routes, &self.texts) {
-            let message = format!(
-                "no request comes here: the route `{}` above takes all that would",
-                self.texts.get(earlier)
-            );
+            let earlier = self.texts.get(earlier);
+            let is_gate = routes.last().and_then(Option::as_ref).is_some_and(|route| route.gate.is_some());
+            let message = match is_gate {
+                false => format!("no request comes here: the route `{earlier}` above takes all that would"),
+                true => format!(
+                    "at most other spellings of its path come here: the route `{earlier}` above takes all that is \
+                     written as here"
+                ),
+            };
             self.problems.warn(path, message);
         }
     }

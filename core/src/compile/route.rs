@@ -12,7 +12,8 @@ use crate::flag::FlagId;
 use crate::json::{Kind, Path};
 use crate::names::{listed, unknown_key};
 use crate::problem::Severity;
-use crate::route::{Gate, HeaderCondition, HeaderMatch, IndexBuilder, PathPattern, Route, RouteId};
+use crate::request::Host;
+use crate::route::{Gate, HeaderCondition, HeaderMatch, IndexBuilder, PathPattern, Route, RouteId, Spelling};
 use crate::settings::{is_token, parse_duration};
 use crate::text::Text;
 
@@ -29,12 +30,14 @@ pub(super) struct Reading {
 pub(super) struct Indexing {
     matches: Enumerate<IntoIter<Option<Match>>>,
     index: IndexBuilder,
+    gates: IndexBuilder,
 }
 
 impl From<Reading> for Indexing {
     fn from(reading: Reading) -> Self {
         let places = reading.matches.iter().flatten().map(|route| route.hosts.len()).sum();
-        Self { matches: reading.matches.into_iter().enumerate(), index: IndexBuilder::new(places) }
+        let (index, gates) = (IndexBuilder::new(places), IndexBuilder::default());
+        Self { matches: reading.matches.into_iter().enumerate(), index, gates }
     }
 }
 
@@ -48,7 +51,7 @@ pub(super) struct Match {
     pub(super) methods: Vec<Text>,
     pub(super) headers: Vec<HeaderMatch>,
     flag: Option<FlagId>,
-    gate: Option<Gate>,
+    pub(super) gate: Option<Gate>,
 }
 
 impl Compiler {
@@ -68,14 +71,36 @@ impl Compiler {
     pub(super) fn index_route(&mut self, indexing: &mut Indexing) -> bool {
         let Some((position, matched)) = indexing.matches.next() else {
             self.snapshot.routes.index = std::mem::take(&mut indexing.index).finish();
+            self.snapshot.routes.gates = std::mem::take(&mut indexing.gates).finish();
             return false;
         };
         // Where one of them is missing, the document is refused, so that positions need not be routes.
         let Some(Match { name, hosts, path, methods, headers, flag, gate }) = matched else { return true };
-        indexing.index.add(&self.texts, &hosts, path, RouteId(position as u32));
+        let id = RouteId(position as u32);
+        indexing.index.add(&self.texts, &hosts, path, id);
+        if gate.is_some() {
+            let spelling = self.spelling(path);
+            let (empty, root) = (self.texts.intern(""), PathPattern::Exact(self.texts.intern("/")));
+            // A canonical path is looked for here alone, and the root with its slash.
+            let canonical = if spelling == PathPattern::Exact(empty) { root } else { spelling };
+            indexing.index.add(&self.texts, &hosts, canonical, id);
+            indexing.gates.add(&self.texts, &hosts, spelling, id);
+            self.snapshot.routes.gates_name_methods |= !methods.is_empty();
+        }
         let (methods, headers) = (methods.into(), headers.into());
-        self.snapshot.routes.routes.push(Route { name, methods, headers, flag, gate });
+        self.snapshot.routes.routes.push(Route { name, path, methods, headers, flag, gate });
         true
+    }
+
+    /// A pattern by the spelling of its path.
+    fn spelling(&mut self, pattern: PathPattern) -> PathPattern {
+        let (text, _) = pattern.parts();
+        let spelling = Spelling::of(self.texts.get(text).as_bytes());
+        let spelling = self.texts.intern(spelling.path());
+        match pattern {
+            PathPattern::Exact(_) => PathPattern::Exact(spelling),
+            PathPattern::Prefix(_) => PathPattern::Prefix(spelling),
+        }
     }
 
     /// A route; none where it cannot be used, and then the document is refused.
@@ -94,7 +119,14 @@ impl Compiler {
             Some(value) => self.matched(value, &path.key("match")),
             None => self.matched(&Value::Object(Map::new()), path),
         };
-        Some(Match { name: name?, flag, gate, ..matched? })
+        let matched = matched?;
+        let (text, _) = matched.path.parts();
+        if gate.is_some() && Spelling::of(self.texts.get(text).as_bytes()).is_ambiguous() {
+            let message = "a gate's path must not go up by `..` nor begin with two slashes: servers do not agree where \
+                           that leads; write the path itself";
+            self.problems.refuse(&path.key("match").key("path"), message);
+        }
+        Some(Match { name: name?, flag, gate, ..matched })
     }
 
     fn route_name(
@@ -384,12 +416,20 @@ fn is_upstream(text: &str) -> bool {
 /// A host as the index has it: in lower case, a suffix with its leading dot.
 fn host_pattern(host: &str) -> Result<String, &'static str> {
     let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-    let name = host.strip_prefix("*.").unwrap_or(&host);
-    if name.is_empty() || name.contains('*') || name.contains(|c: char| c.is_whitespace() || c == '/') {
-        return Err("a host is a name, or `*.` and a name");
-    }
-    if !name.starts_with('[') && name.contains(':') {
+    let name = host.strip_prefix("*.");
+    if host.contains(':') && !host.ends_with(']') {
         return Err("a host is given without its port; every port matches");
     }
-    Ok(host.strip_prefix('*').unwrap_or(&host).to_owned())
+    if !host.is_ascii() {
+        return Err("a name outside ASCII is written as it is sent, as `xn--…`");
+    }
+    let found = Host::of(name.unwrap_or(&host).as_bytes());
+    let found = found.as_ref().and_then(|host| std::str::from_utf8(host.as_bytes()).ok());
+    match (found, name) {
+        (Some(found), None) => Ok(found.to_owned()),
+        (Some(found), Some(_)) if !found.starts_with('[') => Ok(format!(".{found}")),
+        _ => {
+            Err("a host is a name, or `*.` and a name; a name has letters, digits, `-` and `_` between dots")
+        }
+    }
 }

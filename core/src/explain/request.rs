@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Explanation;
 use crate::eval::{Scratch, Timestamp};
-use crate::request::{Bindings, Request, RequestContext, TargetingKey, host_name, path_only};
+use crate::request::{Bindings, Host, Request, RequestContext, TargetingKey, path_only};
 use crate::route::{HeaderCondition, PathPattern, RouteId};
 use crate::settings::{ContextSettings, KeySource};
 use crate::snapshot::Snapshot;
@@ -118,8 +118,12 @@ impl Snapshot {
         let listed = self.routes().take(before.min(MOST_ROUTES)).chain(found);
         let explain = |route: RouteId| {
             let matches = Some(route) == found;
-            let because = self.conditions(route, request);
-            let because = because.unwrap_or_else(|reason| reason);
+            let because = match self.conditions(route, request) {
+                Ok(met) if !matches => {
+                    format!("{met}; but a gate below is closed that the request meets, too")
+                }
+                Ok(because) | Err(because) => because,
+            };
             RouteExplanation { name: self.route_name(route).to_owned(), matches, because }
         };
         (listed.map(explain).collect(), before.saturating_sub(MOST_ROUTES))
@@ -130,44 +134,57 @@ impl Snapshot {
         let text = |text: Text| self.text.get(text);
         let Some(route) = self.routes.routes.get(id.index()) else { return Err(String::new()) };
         let mut met = Vec::new();
-        let (host, path) = (host_name(request.host()).to_ascii_lowercase(), path_only(request.path()));
-        let places = self.routes.index.places(id);
+        let (host, path) = (Host::of(request.host()), path_only(request.path()));
         let shown =
             |host: &str| if host.starts_with('.') { format!("`*{host}`") } else { format!("`{host}`") };
-        let mut hosts: Vec<_> = places.iter().filter_map(|(host, _)| host.map(text)).collect();
+        let mut hosts: Vec<_> = self.routes.index.hosts_of(id).into_iter().map(text).collect();
         hosts.sort_unstable();
+        hosts.dedup();
         if !hosts.is_empty() {
+            let host = host.as_ref().map(Host::as_bytes);
             let is_host = |pattern: &&&str| {
-                host == pattern.as_bytes() || pattern.starts_with('.') && host.ends_with(pattern.as_bytes())
+                host.is_some_and(|host| {
+                    host == pattern.as_bytes()
+                        || pattern.starts_with('.') && host.ends_with(pattern.as_bytes())
+                })
             };
             match hosts.iter().find(is_host) {
                 Some(host) => met.push(format!("host {}", shown(host))),
+                None if host.is_none() && route.gate.is_some() => {
+                    met.push("what it says is no host, which may be any".to_owned());
+                }
                 None => {
                     let hosts: Vec<_> = hosts.iter().map(|host| shown(host)).collect();
                     return Err(format!("the host is not {}", hosts.join(" or ")));
                 }
             }
         }
-        match places.first().map(|(_, path)| *path) {
-            Some(PathPattern::Exact(exact)) if text(exact).as_bytes() == path => {
-                met.push(format!("path `{}`", text(exact)));
+        let (pattern, _) = route.path.parts();
+        let pattern = text(pattern);
+        let (is_written, what, otherwise) = match route.path {
+            PathPattern::Exact(_) => (
+                pattern.as_bytes() == path,
+                format!("path `{pattern}`"),
+                format!("the path is not `{pattern}`"),
+            ),
+            PathPattern::Prefix(_) => (
+                path.strip_prefix(pattern.as_bytes())
+                    .is_some_and(|rest| rest.is_empty() || pattern.is_empty() || rest.starts_with(b"/")),
+                format!("path under `{pattern}`"),
+                format!("the path does not lie under `{pattern}`"),
+            ),
+        };
+        match is_written {
+            true if pattern.is_empty() => {}
+            true => met.push(what),
+            false if route.gate.is_some() && self.meets(route.path, request) => {
+                met.push(format!("{what} in another spelling"));
             }
-            Some(PathPattern::Exact(exact)) => return Err(format!("the path is not `{}`", text(exact))),
-            Some(PathPattern::Prefix(prefix)) => {
-                let prefix = text(prefix);
-                let rest = path.strip_prefix(prefix.as_bytes());
-                if !rest.is_some_and(|rest| rest.is_empty() || prefix.is_empty() || rest.starts_with(b"/")) {
-                    return Err(format!("the path does not lie under `{prefix}`"));
-                }
-                if !prefix.is_empty() {
-                    met.push(format!("path under `{prefix}`"));
-                }
-            }
-            None => {}
+            false => return Err(otherwise),
         }
         if !route.methods.is_empty() {
             let methods: Vec<_> = route.methods.iter().map(|method| format!("`{}`", text(*method))).collect();
-            let is_method = |method: &Text| text(*method).as_bytes() == request.method();
+            let is_method = |method: &Text| self.is_method(route, *method, request);
             if !route.methods.iter().any(is_method) {
                 return Err(format!("the method is not {}", methods.join(" or ")));
             }

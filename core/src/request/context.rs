@@ -177,7 +177,7 @@ impl<'a, R: Request + ?Sized> RequestContext<'a, R> {
             Source::TargetingKey => self.targeting_key,
             Source::Method => text(self.request.method()),
             Source::Path => text(path_only(self.request.path())),
-            Source::Host => text(host_name(self.request.host())),
+            Source::Host => host_name(self.request.host()).and_then(text),
             Source::Header(name) => self.request.header(name.as_bytes()).and_then(text),
             Source::Query(name) => {
                 return Found::Parameter(self.parameters().iter().position(|(key, _)| key == name));

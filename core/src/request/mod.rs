@@ -5,8 +5,10 @@
 
 mod context;
 mod cookie;
+mod host;
 
 pub use context::{Bindings, RequestContext, TargetingKey};
+pub(crate) use host::{Host, host_name};
 
 /// A request, as far as deciding needs it.
 pub trait Request {
@@ -45,35 +47,14 @@ pub(crate) fn query(path: &[u8]) -> &[u8] {
     query.split(|byte| *byte == b'#').next().unwrap_or_default()
 }
 
-/// A host without its port and without the dot that ends a fully qualified name.
-pub(crate) fn host_name(host: &[u8]) -> &[u8] {
-    let end = match host.first() {
-        // An IPv6 address stands in brackets, and has colons of its own.
-        Some(b'[') => host.iter().position(|byte| *byte == b']').map_or(host.len(), |bracket| bracket + 1),
-        _ => host.iter().position(|byte| *byte == b':').unwrap_or(host.len()),
-    };
-    let name = host.get(..end).unwrap_or(host);
-    name.strip_suffix(b".").unwrap_or(name)
+/// A path without its query; a fragment, which no client sends, is left to it.
+pub(crate) fn without_query(path: &[u8]) -> &[u8] {
+    path.split(|byte| *byte == b'?').next().unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hosts_lose_port_and_dot() {
-        for (host, name) in [
-            ("shop.example.com", "shop.example.com"),
-            ("shop.example.com:8080", "shop.example.com"),
-            ("shop.example.com.:80", "shop.example.com"),
-            ("[::1]:80", "[::1]"),
-            ("[::1", "[::1"),
-            ("", ""),
-            (":80", ""),
-        ] {
-            assert_eq!(host_name(host.as_bytes()), name.as_bytes(), "{host}");
-        }
-    }
 
     #[test]
     fn a_path_has_one_query() {

@@ -9,7 +9,6 @@ use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::RouteId;
-use crate::request::{Request, host_name, path_only};
 use crate::text::{Arena, Interner, Text, random_seed};
 
 /// The group of routes that name no host.
@@ -18,9 +17,6 @@ const ANY_HOST: u32 = 0;
 /// What keeps exact paths and prefixes apart in the table.
 const EXACT: u64 = 0;
 const PREFIX: u64 = 1;
-
-/// The longest host that a name in DNS can have.
-const MOST_HOST: usize = 255;
 
 /// Where a request's path must lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,7 +146,7 @@ impl IndexBuilder {
 
 impl PathPattern {
     /// The text, and what keeps exact paths and prefixes apart in the table.
-    fn parts(self) -> (Text, u64) {
+    pub(crate) fn parts(self) -> (Text, u64) {
         match self {
             Self::Exact(text) => (text, EXACT),
             Self::Prefix(text) => (text, PREFIX),
@@ -172,46 +168,91 @@ fn host_hash(host: &[u8], seed: u64) -> u64 {
     xxh3_64_with_seed(host, seed)
 }
 
-/// The best route so far, and how to improve on it.
+/// What is looked for, and who is told of what is found.
 struct Search<'a, F> {
     index: &'a Index,
     texts: &'a Arena,
     path: &'a [u8],
-    accepts: F,
-    best: Option<u32>,
+    /// Takes the routes of an entry, in ascending order.
+    found: F,
 }
 
 impl Index {
-    /// The first route under the request's host and path that `accepts`.
-    pub(crate) fn find<R: Request + ?Sized>(
-        &self,
-        texts: &Arena,
-        request: &R,
-        accepts: impl Fn(RouteId) -> bool,
-    ) -> Option<RouteId> {
-        let path = path_only(request.path());
-        let mut search = Search { index: self, texts, path, accepts, best: None };
-        if !self.hosts.is_empty() {
-            let host = host_name(request.host());
-            let mut buffer = [0; MOST_HOST];
-            if let Some(lower) = buffer.get_mut(..host.len()) {
-                lower.copy_from_slice(host);
-                lower.make_ascii_lowercase();
-                search.host(lower);
-                for (dot, _) in lower.iter().enumerate().filter(|(_, byte)| **byte == b'.') {
-                    search.host(lower.get(dot..).unwrap_or_default());
-                }
-            }
-        }
-        search.group(ANY_HOST);
-        search.best.map(RouteId)
+    /// Whether it has no routes.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.paths.is_empty()
     }
 
-    /// Under which hosts (none: every host) and paths a route stands. It looks at every entry: for explanations only.
-    pub(crate) fn places(&self, route: RouteId) -> Vec<(Option<Text>, PathPattern)> {
+    /// Whether any of its routes names a host.
+    pub(crate) fn names_hosts(&self) -> bool {
+        !self.hosts.is_empty()
+    }
+
+    /// The first route at `path` under `host`, in lower case, that `accepts`. No host at all (`None`) is under no name.
+    pub(crate) fn find(
+        &self,
+        texts: &Arena,
+        host: Option<&[u8]>,
+        path: &[u8],
+        accepts: impl Fn(RouteId) -> bool,
+    ) -> Option<RouteId> {
+        let mut best: Option<u32> = None;
+        self.visit(texts, host, path, |routes| {
+            let mut better = routes.iter().take_while(|route| best.is_none_or(|best| **route < best));
+            if let Some(route) = better.find(|route| accepts(RouteId(**route))) {
+                best = Some(*route);
+            }
+        });
+        best.map(RouteId)
+    }
+
+    /// Calls `found` with the routes of each pattern that `path` under `host` matches.
+    pub(crate) fn visit(&self, texts: &Arena, host: Option<&[u8]>, path: &[u8], found: impl FnMut(&[u32])) {
+        let mut search = Search { index: self, texts, path, found };
+        self.groups_of(texts, host, |group| search.group(group));
+    }
+
+    /// Calls `found` with the routes of each pattern that `meets`, by whether it is exact and by its text, under `host`;
+    /// where there is no host, under every one. It looks at every entry.
+    pub(crate) fn scan(
+        &self,
+        texts: &Arena,
+        host: Option<&[u8]>,
+        meets: impl Fn(bool, &str) -> bool,
+        mut found: impl FnMut(&[u32]),
+    ) {
+        let mut groups = Vec::new();
+        self.groups_of(texts, host, |group| groups.push(group));
+        for entry in self.paths.iter().filter(|entry| host.is_none() || groups.contains(&entry.group)) {
+            let (text, kind) = entry.pattern.parts();
+            if meets(kind == EXACT, texts.get(text)) {
+                found(&entry.routes);
+            }
+        }
+    }
+
+    /// Calls `found` with the group of each pattern that `host` matches.
+    fn groups_of(&self, texts: &Arena, host: Option<&[u8]>, mut found: impl FnMut(u32)) {
+        if let Some(host) = host.filter(|_| self.names_hosts()) {
+            let mut look_up = |pattern: &[u8]| {
+                let is = |host: &Host| texts.get(host.pattern).as_bytes() == pattern;
+                if let Some(host) = self.hosts.find(host_hash(pattern, self.seed), is) {
+                    found(host.group);
+                }
+            };
+            look_up(host);
+            for (dot, _) in host.iter().enumerate().filter(|(_, byte)| **byte == b'.') {
+                look_up(host.get(dot..).unwrap_or_default());
+            }
+        }
+        found(ANY_HOST);
+    }
+
+    /// Under which hosts a route stands; none for every host. It looks at every entry: for explanations only.
+    pub(crate) fn hosts_of(&self, route: RouteId) -> Vec<Text> {
         let entries = self.paths.iter().filter(|entry| entry.routes.contains(&route.0));
         let host = |group| self.hosts.iter().find(|host| host.group == group).map(|host| host.pattern);
-        entries.map(|entry| (host(entry.group), entry.pattern)).collect()
+        entries.filter_map(|entry| host(entry.group)).collect()
     }
 
     pub(crate) fn size(&self) -> usize {
@@ -222,16 +263,7 @@ impl Index {
     }
 }
 
-impl<F: Fn(RouteId) -> bool> Search<'_, F> {
-    fn host(&mut self, pattern: &[u8]) {
-        let found = self.index.hosts.find(host_hash(pattern, self.index.seed), |host| {
-            self.texts.get(host.pattern).as_bytes() == pattern
-        });
-        if let Some(host) = found {
-            self.group(host.group);
-        }
-    }
-
+impl<F: FnMut(&[u32])> Search<'_, F> {
     fn group(&mut self, group: u32) {
         let Some(shape) = self.index.groups.get(group as usize) else { return };
         if shape.exact {
@@ -251,10 +283,8 @@ impl<F: Fn(RouteId) -> bool> Search<'_, F> {
             let (text, entry_kind) = entry.pattern.parts();
             entry.group == group && entry_kind == kind && self.texts.get(text).as_bytes() == path
         });
-        let Some(entry) = found else { return };
-        let better = entry.routes.iter().take_while(|route| self.best.is_none_or(|best| **route < best));
-        if let Some(route) = better.into_iter().find(|route| (self.accepts)(RouteId(**route))) {
-            self.best = Some(*route);
+        if let Some(entry) = found {
+            (self.found)(&entry.routes);
         }
     }
 }

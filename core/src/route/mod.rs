@@ -1,13 +1,17 @@
 //! Routes: which requests a flag decides, and how the route of a request is found.
 
+mod gates;
 mod index;
+mod spelling;
 
 use crate::flag::{FlagId, VariantId};
-use crate::request::Request;
+use crate::request::{Host, Request, path_only};
 use crate::snapshot::Snapshot;
 use crate::text::Text;
 
+pub(crate) use gates::Taken;
 pub(crate) use index::{Index, IndexBuilder, PathPattern};
+pub(crate) use spelling::Spelling;
 
 /// A route of one snapshot, counted in the order of the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,13 +28,20 @@ impl RouteId {
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
     pub(crate) routes: Vec<Route>,
+    /// All routes by the patterns that the document writes; those with a gate also by their spelling.
     pub(crate) index: Index,
+    /// The routes with a gate, by the [`Spelling`] of their paths.
+    pub(crate) gates: Index,
+    /// Whether a route with a gate names methods.
+    pub(crate) gates_name_methods: bool,
 }
 
-/// A compiled route. Host and path are in the index; what remains is compared one by one.
+/// A compiled route. Hosts are in the index, and so is the path; what remains is compared one by one.
 #[derive(Debug)]
 pub(crate) struct Route {
     pub(crate) name: Text,
+    /// As the document writes it.
+    pub(crate) path: PathPattern,
     /// Any of these; all methods when empty.
     pub(crate) methods: Box<[Text]>,
     /// All of these.
@@ -68,6 +79,7 @@ impl Routes {
         self.routes.capacity() * size_of::<Route>()
             + self.routes.iter().map(inner).sum::<usize>()
             + self.index.size()
+            + self.gates.size()
     }
 }
 
@@ -97,15 +109,26 @@ impl Snapshot {
         self.routes.routes.get(route.index())?.gate.map(|gate| (gate.flag, gate.status))
     }
 
-    /// The first route that matches.
+    /// The first route that matches host and path as they are written. Gates hold for other spellings, too, so that
+    /// [`decide`](Self::decide) may find an earlier one, or one that is closed.
     pub fn route<R: Request + ?Sized>(&self, request: &R) -> Option<RouteId> {
-        self.routes.index.find(&self.text, request, |id| self.matches(id, request))
+        self.route_under(self.host(request).as_ref(), request)
+    }
+
+    /// The host that a request asks for; none where no route names hosts.
+    pub(crate) fn host<R: Request + ?Sized>(&self, request: &R) -> Option<Host> {
+        self.routes.index.names_hosts().then(|| Host::of(request.host())).flatten()
+    }
+
+    fn route_under<R: Request + ?Sized>(&self, host: Option<&Host>, request: &R) -> Option<RouteId> {
+        let (host, path) = (host.map(Host::as_bytes), path_only(request.path()));
+        self.routes.index.find(&self.text, host, path, |id| self.matches(id, request))
     }
 
     /// Whether a route whose host and path match also matches in method and headers.
     fn matches<R: Request + ?Sized>(&self, id: RouteId, request: &R) -> bool {
         let Some(route) = self.routes.routes.get(id.index()) else { return false };
-        let is_method = |method: &Text| self.text.get(*method).as_bytes() == request.method();
+        let is_method = |method: &Text| self.is_method(route, *method, request);
         let has_header = |header: &HeaderMatch| {
             let mut values = request
                 .headers()
@@ -119,6 +142,12 @@ impl Snapshot {
         };
         (route.methods.is_empty() || route.methods.iter().any(is_method))
             && route.headers.iter().all(has_header)
+    }
+
+    /// Whether a request has a method of a route; a gate holds for every request that could mean it.
+    pub(crate) fn is_method<R: Request + ?Sized>(&self, route: &Route, method: Text, request: &R) -> bool {
+        let method = self.text.get(method).as_bytes();
+        method == request.method() || (route.gate.is_some() && gates::could_mean(request, method))
     }
 
     /// Whether the gate opens for this value: it is closed by `false`, by a variant named `off`, and where there is

@@ -14,6 +14,7 @@ pub use duration::parse as parse_duration;
 pub use error::SettingsError;
 pub(crate) use names::is_token;
 pub use ofrep::{EventStream, OfrepSettings, StreamEndpoint, StreamKind, VisibleFlags};
+pub(crate) use reserved::is_same_header;
 pub use status::StatusSettings;
 pub use tokens::{InvalidToken, Tokens};
 

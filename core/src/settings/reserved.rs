@@ -28,6 +28,11 @@ fn is_under(header: &[u8], ours: &[u8]) -> bool {
     is_separated && whole.iter().zip(ours).all(|(a, b)| folded(*a) == folded(*b))
 }
 
+/// Whether an application could take two names of headers for the same.
+pub(crate) fn is_same_header(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| folded(*a) == folded(*b))
+}
+
 fn folded(byte: u8) -> u8 {
     if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
 }

@@ -5,6 +5,7 @@
 
 mod attributes;
 mod fractional;
+mod gates;
 mod murmur3;
 mod ramp;
 mod robust;

@@ -143,6 +143,12 @@ impl Edit {
         Self { pointer: "/flags/shop-release/targeting", value }
     }
 
+    /// Puts the closed gate on a host and what lies under a path.
+    #[must_use]
+    pub fn gate_on_host(host: &str, path: &str) -> Self {
+        Self { pointer: "/routes/0/match", value: json!({ "hosts": [host], "path": { "prefix": path } }) }
+    }
+
     /// Turns the feature on for this share of the users.
     #[must_use]
     pub fn feature_for(percent: u32) -> Self {
