@@ -50,7 +50,7 @@ impl Server {
             if !self.decodes_first {
                 *segment = decode(segment.clone());
             }
-            if self.trims && segment.trim_matches('.') != "" {
+            if self.trims && !segment.trim_matches('.').is_empty() {
                 *segment = segment.trim_end_matches(['.', ' ']).to_owned();
             }
             if self.ignores_case {
