@@ -123,13 +123,6 @@ pub(crate) fn documents(bytes: usize) -> Vec<(&'static str, String)> {
             format!(r#"{{"flags":{{"f":{{"state":"ENABLED","variants":{{}}}}}},"routes":[{routes}]}}"#)
         }),
         ("sections", format!(r#"{{"flags":{{}},{}}}"#, members(bytes, &|_| "\"\":0".to_owned()))),
-        ("results that are no variants", {
-            let variants = members(half, &|number| format!(r#""{number}":0"#));
-            let results = members(half.min(40_000), &|number| format!(r#"0,"x{number}""#));
-            of_flags(&format!(
-                r#""f":{{"state":"ENABLED","variants":{{{variants}}},"targeting":{{"if":[{results}]}}}}"#
-            ))
-        }),
     ]
 }
 

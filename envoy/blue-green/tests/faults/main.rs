@@ -8,6 +8,7 @@ mod documents;
 mod endure;
 mod fixture;
 mod listener;
+mod memory;
 mod signatures;
 mod sources;
 mod start;
