@@ -31,8 +31,7 @@ fn with_metadata(variant: &str) -> Value {
     let mut document = switched_to(variant);
     document["metadata"] = json!({ "text": "x".repeat(500_000) });
     for number in 0..10_000 {
-        document["flags"][format!("feature-{number:05}")] =
-            json!({ "state": "ENABLED", "variants": { "on": true }, "defaultVariant": "on" });
+        document["flags"][format!("feature-{number:05}")] = json!({ "state": "ENABLED", "variants": { "on": true }, "defaultVariant": "on", "metadata": { "owner": number } });
     }
     document
 }

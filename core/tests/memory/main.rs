@@ -95,9 +95,9 @@ fn what_a_document_takes_is_bounded_whatever_it_is_made_of() {
 /// The document that asked for 5 GB when each flag had the flag set's metadata.
 #[test]
 fn half_a_megabyte_of_metadata_with_ten_thousand_flags_is_little() {
-    let flag = json!({ "state": "ENABLED", "variants": { "on": true }, "defaultVariant": "on" });
+    let flag = |number: usize| json!({ "state": "ENABLED", "variants": { "on": true }, "defaultVariant": "on", "metadata": { "owner": number } });
     let flags: serde_json::Map<_, _> =
-        (0..10_000).map(|number| (format!("f{number}"), flag.clone())).collect();
+        (0..10_000).map(|number| (format!("f{number}"), flag(number))).collect();
     let document = json!({ "metadata": { "text": "x".repeat(500_000) }, "flags": flags }).to_string();
     let (most, refused) = compile("500 KB of metadata and 10,000 flags", &document);
     assert_eq!(refused, None);

@@ -21,8 +21,7 @@ fn with_metadata(text: &str) -> Result<String> {
     document["metadata"]["text"] = "x".repeat(500_000).into();
     document["metadata"]["client"] = true.into();
     for number in 0..10_000 {
-        document["flags"][format!("feature-{number:05}")] =
-            json!({ "state": "ENABLED", "variants": { "on": true }, "defaultVariant": "on" });
+        document["flags"][format!("feature-{number:05}")] = json!({ "state": "ENABLED", "variants": { "on": true }, "defaultVariant": "on", "metadata": { "owner": number } });
     }
     Ok(document.to_string())
 }
