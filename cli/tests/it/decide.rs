@@ -73,7 +73,8 @@ fn a_new_client_is_said_to_be_one() {
 
 #[test]
 fn without_a_route_nothing_is_decided() {
-    let answer = decide(&Folder::new(DOCUMENT), r#"{ "context": { "targetingKey": [] } }"#, "{}");
+    let elsewhere = r#"{ "host": "elsewhere.example.com" }"#;
+    let answer = decide(&Folder::new(DOCUMENT), r#"{ "context": { "targetingKey": [] } }"#, elsewhere);
     assert_eq!(
         answer.json(),
         json!({

@@ -41,10 +41,10 @@ pub(super) struct Cover {
 impl Compiler {
     /// Looks whether an earlier route covers the last of these, and warns at its `path`.
     pub(super) fn covered(&mut self, routes: &[Option<Match>], cover: &mut Cover, path: &Path<'_>) {
-        if let Some(earlier) = cover.next(routes, &self.texts) {
+        if let Some((earlier, every_spelling)) = cover.next(routes, &self.texts) {
             let earlier = self.texts.get(earlier);
             let is_gate = routes.last().and_then(Option::as_ref).is_some_and(|route| route.gate.is_some());
-            let message = match is_gate {
+            let message = match is_gate && !every_spelling {
                 false => format!("no request comes here: the route `{earlier}` above takes all that would"),
                 true => format!(
                     "at most other spellings of its path come here: the route `{earlier}` above takes all that is \
@@ -57,8 +57,9 @@ impl Compiler {
 }
 
 impl Cover {
-    /// Takes in the last of these routes; the name of the first route that covers it.
-    fn next(&mut self, routes: &[Option<Match>], texts: &Interner) -> Option<Text> {
+    /// Takes in the last of these routes; the name of the first route that covers it, and whether that one takes every
+    /// spelling of its path, too.
+    fn next(&mut self, routes: &[Option<Match>], texts: &Interner) -> Option<(Text, bool)> {
         let (last, earlier) = routes.split_last()?;
         let route = last.as_ref()?;
         let Self { places, compared, work } = self;
@@ -81,7 +82,7 @@ impl Cover {
                         return None;
                     }
                     if covers(candidate, route, texts) {
-                        return Some(candidate.name);
+                        return Some((candidate.name, takes_every_spelling(candidate, texts)));
                     }
                 }
             }
@@ -151,6 +152,13 @@ fn covers(earlier: &Match, later: &Match, texts: &Interner) -> bool {
             || !later.methods.is_empty()
                 && later.methods.iter().all(|method| earlier.methods.contains(method)))
         && earlier.headers.iter().all(header)
+}
+
+/// Whether a route takes a path however it is written, and whatever the request names as its host.
+fn takes_every_spelling(route: &Match, texts: &Interner) -> bool {
+    let takes_all = route.hosts.contains(&None)
+        && matches!(route.path, PathPattern::Prefix(prefix) if texts.get(prefix).is_empty());
+    route.gate.is_some() || takes_all
 }
 
 fn host_covers(wide: Option<Text>, narrow: Option<Text>, texts: &Interner) -> bool {
@@ -238,6 +246,26 @@ mod tests {
             (r#""headers": { "x": { "present": false } }"#, r#""headers": { "x": { "exact": "1" } }"#),
         ] {
             assert_eq!(covered(&[earlier, later]), [""; 0], "{earlier} | {later}");
+        }
+    }
+
+    #[test]
+    fn a_gate_still_gets_the_other_spellings_of_a_path_that_an_earlier_route_takes() {
+        let problems = |earlier: &str| {
+            let document = format!(
+                r#"{{ "flags": {{ "f": {{ "state": "ENABLED", "variants": {{ "v": "up" }} }} }}, "routes": [
+                    {{ "name": "earlier", {earlier} }},
+                    {{ "name": "gate", "match": {{ "path": {{ "exact": "/a/b" }} }}, "gate": {{ "flag": "f" }} }} ] }}"#
+            );
+            let snapshot = Snapshot::compile(document.as_bytes()).unwrap();
+            snapshot.problems().iter().map(|problem| problem.message.clone()).collect::<String>()
+        };
+        for (earlier, begins) in [
+            (r#""match": { "path": { "prefix": "/a" } }, "flag": "f""#, "at most other spellings"),
+            (r#""match": { "path": { "prefix": "/a" } }, "gate": { "flag": "f" }"#, "no request comes here"),
+            (r#""flag": "f""#, "no request comes here"),
+        ] {
+            assert!(problems(earlier).starts_with(begins), "{earlier}: {}", problems(earlier));
         }
     }
 }

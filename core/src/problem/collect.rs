@@ -16,6 +16,9 @@ const MAX_BYTES: usize = 1 << 20;
 /// How many flags a problem names that fails several; the others are counted.
 const MOST_NAMED: usize = 5;
 
+/// How a hint begins that follows a message.
+const HINT: &str = "; did you mean ";
+
 /// The part of a document that flags share.
 const SHARED: &str = "$evaluators";
 
@@ -23,7 +26,8 @@ const SHARED: &str = "$evaluators";
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
     list: Vec<Draft>,
-    /// The numbers of those in `$evaluators`: every flag that uses the rule comes upon them again.
+    /// The numbers of those in `$evaluators`, by path and message without its hint: every flag that uses the rule comes
+    /// upon them again.
     shared: HashMap<(JsonPath, String), Option<usize>>,
     /// The bytes of all paths and messages in the list.
     bytes: usize,
@@ -100,15 +104,17 @@ impl Problems {
             self.add(severity, path, message);
             return;
         }
-        let known = self.shared.get(&(path.clone(), message.clone())).copied();
+        // Once the list is full, nobody looks for hints, and it is the same problem all the same.
+        let plain = message.split(HINT).next().unwrap_or_default().to_owned();
+        let known = self.shared.get(&(path.clone(), plain.clone())).copied();
         let index = match known {
             Some(index @ Some(_)) => index,
             // It is counted already; but what it costs may be worse by now.
             Some(None) if !self.has_room(severity) => None,
             _ => {
                 self.unlisted -= usize::from(known.is_some());
-                let index = self.add(severity, path.clone(), message.clone());
-                self.shared.insert((path, message), index);
+                let index = self.add(severity, path.clone(), message);
+                self.shared.insert((path, plain), index);
                 index
             }
         };
@@ -237,10 +243,11 @@ mod tests {
         let mut problems = Problems::default();
         let root = Path::Root.key(SHARED);
         for flag in ["a", "a", "b", "c", "d", "e", "f", "g"] {
-            problems.of_rule(Severity::Flag, root.key("x").to_json_path(), "wrong".to_owned(), flag);
+            let hint = if flag == "a" { "; did you mean `right`?" } else { "" };
+            problems.of_rule(Severity::Flag, root.key("x").to_json_path(), format!("wrong{hint}"), flag);
         }
         let (list, _) = problems.finish("{}", true);
         let messages: Vec<_> = list.iter().map(|problem| problem.message.as_str()).collect();
-        assert_eq!(messages, ["wrong (used by `a`, `b`, `c`, `d`, `e` and 2 more)"]);
+        assert_eq!(messages, ["wrong; did you mean `right`? (used by `a`, `b`, `c`, `d`, `e` and 2 more)"]);
     }
 }

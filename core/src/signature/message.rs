@@ -1,9 +1,11 @@
 //! What is signed: the signature base of HTTP Message Signatures (RFC 9421), and the header fields that carry a signature.
 //!
-//!     Unencoded-Digest: sha-256=:...:
-//!     Turquoise-Audience: "production"
-//!     Signature-Input: kID=("unencoded-digest" "turquoise-audience");created=N;expires=N;keyid="kID";alg="ed25519";tag="turquoise-document"
-//!     Signature: kID=:...:
+//! ```text
+//! Unencoded-Digest: sha-256=:...:
+//! Turquoise-Audience: "production"
+//! Signature-Input: kID=("unencoded-digest" "turquoise-audience");created=N;expires=N;keyid="kID";alg="ed25519";tag="turquoise-document"
+//! Signature: kID=:...:
+//! ```
 //!
 //! `@status` is not covered: the same signature serves for 200 and 304. Nor is anything of the request: a static file
 //! server sends what was signed elsewhere.
