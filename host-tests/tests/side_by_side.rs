@@ -17,6 +17,7 @@ fn trusting(signers: &[&Signer]) -> Value {
     let mut configuration = configuration_with_source();
     configuration["source"]["publicKeys"] =
         signers.iter().map(|signer| Value::from(signer.public_key())).collect();
+    configuration["source"]["versions"] = json!("increasing");
     configuration
 }
 
