@@ -1,11 +1,7 @@
-//! Ed25519 keys that sign documents, and the header that carries their signatures.
-//!
-//! A signature is plain Ed25519 (RFC 8032) over the exact bytes of the document. The header is a Structured-Fields
-//! dictionary (RFC 9651) from key ids to byte sequences, so that two keys can sign while one replaces the other. A key's
-//! id is made from its public key: nobody has to hand out names, and none can be given twice.
+//! Ed25519 keys that sign documents. Two can sign while one replaces the other. A key's id is made from its public key:
+//! nobody has to hand out names, and none can be given twice.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,9 +15,6 @@ use turquoise_core::{PublicKey, SignedFields, Statement, check_audience, parse_d
 
 use crate::document::reason;
 use crate::failure::Failure;
-
-/// How many bytes of the public key name it.
-const ID_BYTES: usize = 8;
 
 /// The shortest time for which a signature may hold.
 const MIN_LIFETIME: Duration = Duration::from_secs(10);
@@ -48,24 +41,13 @@ impl Keys {
         Ok(Self(keys))
     }
 
-    /// The value of `x-turquoise-signature` for these bytes; without keys, none.
-    pub(crate) fn sign(&self, document: &[u8]) -> Option<String> {
-        let mut header = String::new();
-        for key in &self.0 {
-            let separator = if header.is_empty() { "" } else { ", " };
-            let signature = Base64::encode_string(&key.sign(document).to_bytes());
-            let _ = write!(header, "{separator}{}=:{signature}:", id(key));
-        }
-        (!header.is_empty()).then_some(header)
-    }
-
     /// Whether there is nothing to sign with.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The header fields that carry the signatures of a statement.
-    pub(crate) fn state(&self, statement: &Statement<'_>) -> SignedFields {
+    pub(crate) fn sign(&self, statement: &Statement<'_>) -> SignedFields {
         statement.sign(
             self.0
                 .iter()
@@ -117,10 +99,6 @@ fn read(file: &Path) -> Result<SigningKey, Failure> {
     })
 }
 
-/// A `k`, because a dictionary's keys begin with a letter, and the beginning of the public key.
 fn id(key: &SigningKey) -> String {
-    key.verifying_key().as_bytes().iter().take(ID_BYTES).fold("k".to_owned(), |mut id, byte| {
-        let _ = write!(id, "{byte:02x}");
-        id
-    })
+    PublicKey::of(key.verifying_key()).id()
 }

@@ -73,8 +73,8 @@ pub use settings::{
 };
 pub use signature::{
     AUDIENCE_FIELD, DIGEST_FIELD, DocumentDigest, MAX_AUDIENCE_BYTES, MAX_CLOCK_SKEW_SECONDS, PublicKey,
-    SIGNATURE_FIELD, SIGNATURE_HEADER, SIGNATURE_INPUT_FIELD, SignatureError, SignedFields, Statement, Trust,
-    Untrusted, Validity, check_audience, verify_signature,
+    SIGNATURE_FIELD, SIGNATURE_INPUT_FIELD, SignedFields, Statement, Trust, Untrusted, Validity,
+    check_audience,
 };
 pub use snapshot::{Snapshot, Variant};
 pub use value::{Attribute, Attributes, Context, Value};

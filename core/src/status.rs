@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use crate::explain::time::rfc3339;
 use crate::problem::{Problem, Severity};
 use crate::settings::Source;
+use crate::signature::Validity;
 use crate::snapshot::Snapshot;
 
 /// How many problems of the document are listed; `turquoise validate` shows all.
@@ -24,6 +25,8 @@ pub struct Facts<'a> {
     pub source: Option<&'a Source>,
     /// Seconds since the source last confirmed what is in force.
     pub age_seconds: Option<u64>,
+    /// From when until when the document's signature holds, where one is required, and what the time is, in seconds.
+    pub signature: Option<(Validity, u64)>,
     /// Whether the source has gone to and fro between two documents of late.
     pub alternates: bool,
     /// The last error as [`LastError::to_json`] wrote it.
@@ -62,11 +65,17 @@ impl Facts<'_> {
             fingerprint: (self.in_force != InForce::None).then(|| hex(snapshot.fingerprint())),
             etag: self.etag,
             age_seconds: self.age_seconds,
+            signature: self.signature.map(|(validity, now)| SignaturePart {
+                created: rfc3339(validity.created.saturating_mul(1000)),
+                expires: rfc3339(validity.expires.saturating_mul(1000)),
+                expired: validity.has_expired(now),
+            }),
             source: self.source.map(|source| SourcePart {
                 cluster: &source.cluster,
                 authority: source.authority.as_deref().unwrap_or(&source.cluster),
                 path: source.path_alone(),
                 signed: !source.public_keys.is_empty(),
+                audience: source.audience.as_deref(),
                 alternates: self.alternates,
             }),
             last_error,
@@ -120,6 +129,7 @@ struct Page<'a> {
     fingerprint: Option<String>,
     etag: Option<&'a str>,
     age_seconds: Option<u64>,
+    signature: Option<SignaturePart>,
     source: Option<SourcePart<'a>>,
     last_error: Option<&'a RawValue>,
     vm: Vm,
@@ -133,7 +143,15 @@ struct SourcePart<'a> {
     authority: &'a str,
     path: &'a str,
     signed: bool,
+    audience: Option<&'a str>,
     alternates: bool,
+}
+
+#[derive(Serialize)]
+struct SignaturePart {
+    created: String,
+    expires: String,
+    expired: bool,
 }
 
 #[derive(Serialize)]
@@ -220,6 +238,7 @@ mod tests {
             in_force: InForce::Fetched,
             source: Some(&source),
             age_seconds: Some(4),
+            signature: Some((Validity { created: 1_795_161_600, expires: 1_795_161_900 }, 1_795_161_901)),
             alternates: true,
             last_error: Some(&error),
             vm: 10,
@@ -234,8 +253,12 @@ mod tests {
         assert_eq!(page["inForce"], "fetched");
         assert_eq!(page["ageSeconds"], 4);
         assert_eq!(
+            page["signature"],
+            json!({ "created": "2026-11-20T08:00:00Z", "expires": "2026-11-20T08:05:00Z", "expired": true })
+        );
+        assert_eq!(
             page["source"],
-            json!({ "cluster": "c", "authority": "c", "path": "/d", "signed": false, "alternates": true })
+            json!({ "cluster": "c", "authority": "c", "path": "/d", "signed": false, "audience": null, "alternates": true })
         );
         let time = "2026-11-20T08:00:00Z";
         assert_eq!(
@@ -254,7 +277,7 @@ mod tests {
     #[test]
     fn what_is_unknown_is_null() {
         let page = page(&Facts { last_error: Some("{ broken"), ..Facts::default() }, r#"{ "flags": {} }"#);
-        for key in ["version", "fingerprint", "etag", "ageSeconds", "source", "lastError"] {
+        for key in ["version", "fingerprint", "etag", "ageSeconds", "signature", "source", "lastError"] {
             assert_eq!(page[key], Value::Null, "{key}");
         }
         assert_eq!(page["inForce"], "none");

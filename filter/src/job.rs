@@ -1,7 +1,7 @@
 //! A document on its way into force, in slices: the worker that compiles it serves requests between them.
 
 use turquoise_core::feed::DocumentRecord;
-use turquoise_core::{Compilation, CompileOptions, Settings, Snapshot, Source};
+use turquoise_core::{Compilation, CompileOptions, DocumentDigest, Settings, Snapshot, Source, Validity};
 
 use crate::host;
 use crate::shared::Shared;
@@ -39,6 +39,8 @@ pub(crate) struct Job {
     pub(crate) spent: u64,
     /// What the source sent, once it is compiled.
     pub(crate) document: Vec<u8>,
+    /// Its digest and until when that holds, where this VM has looked at it.
+    pub(crate) verified: Option<(DocumentDigest, Validity)>,
     stage: Stage,
 }
 
@@ -59,6 +61,8 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) shared: &'a Shared,
     pub(crate) settings: &'a Settings,
     pub(crate) source: &'a Source,
+    /// When the newest document was signed that this VM believed.
+    pub(crate) newest: Option<Validity>,
     /// What is in force.
     pub(crate) like: &'a Snapshot,
     /// Whether this VM serves requests.
@@ -75,8 +79,14 @@ pub(crate) enum Progress {
 
 impl Job {
     /// Compiles what the source sent and may be trusted.
-    pub(crate) fn of_source(document: Vec<u8>, record: DocumentRecord, before: Option<u64>) -> Self {
+    pub(crate) fn of_source(
+        document: Vec<u8>,
+        verified: Option<(DocumentDigest, Validity)>,
+        record: DocumentRecord,
+        before: Option<u64>,
+    ) -> Self {
         Self {
+            verified,
             record,
             is_new: true,
             before,
@@ -90,7 +100,8 @@ impl Job {
     pub(crate) fn of_shared(record: DocumentRecord) -> Self {
         let stage =
             Stage::Gathering { document: Vec::with_capacity(record.length.min(MOST_RESERVED)), pieces: 0 };
-        Self { record, is_new: false, before: None, spent: 0, document: Vec::new(), stage }
+        let (spent, document) = (0, Vec::new());
+        Self { record, is_new: false, before: None, spent, document, verified: None, stage }
     }
 
     /// Works for a slice of time, a short one where it makes requests wait.
@@ -117,7 +128,7 @@ impl Job {
     }
 
     fn step(&mut self, circumstances: &Circumstances<'_>) -> Result<Progress, Refusal> {
-        let Circumstances { shared, settings, source, like, .. } = *circumstances;
+        let Circumstances { shared, settings, source, like, newest, .. } = *circumstances;
         self.stage = match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Gathering { mut document, pieces } => {
                 let Some(piece) = shared.piece(&self.record, pieces) else { return Ok(Progress::Lost) };
@@ -125,7 +136,7 @@ impl Job {
                 if document.len() < self.record.length && !piece.is_empty() {
                     Stage::Gathering { document, pieces: pieces + 1 }
                 } else {
-                    trust::still(source, &self.record.provenance, &document)?;
+                    self.verified = trust::still(source, &self.record.provenance, &document, newest)?;
                     Stage::Gathered(document)
                 }
             }

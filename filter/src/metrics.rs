@@ -92,11 +92,12 @@ impl FetchResult {
 #[derive(Clone, Debug)]
 pub(crate) struct DocumentMetrics {
     fetches: [Option<Metric>; 4],
-    refusals: [Option<Metric>; 6],
+    refusals: [Option<Metric>; Reason::ALL.len()],
     compile: Option<Metric>,
     swaps: Option<Metric>,
     generation: Option<Metric>,
     age: Option<Metric>,
+    expired: Option<Metric>,
     alternations: Option<Metric>,
 }
 
@@ -123,6 +124,10 @@ impl DocumentMetrics {
             age: host::metric(
                 MetricKind::Gauge,
                 &format!("turquoise_document_age_seconds.source=.={source};.;"),
+            ),
+            expired: host::metric(
+                MetricKind::Gauge,
+                &format!("turquoise_document_expired.source=.={source};.;"),
             ),
             alternations: host::metric(
                 MetricKind::Counter,
@@ -170,6 +175,11 @@ impl DocumentMetrics {
 
     pub(crate) fn generation(&self, generation: u64) {
         host::record(self.generation, generation);
+    }
+
+    /// Whether the signature of what is in force has expired.
+    pub(crate) fn expired(&self, expired: bool) {
+        host::record(self.expired, u64::from(expired));
     }
 
     /// How long ago the source last confirmed what is in force.

@@ -8,8 +8,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
-use turquoise_core::Settings;
 use turquoise_core::status::Facts;
+use turquoise_core::{Settings, Source};
 
 use crate::host::{self, Headers, NO_STORE};
 use crate::live::Live;
@@ -69,12 +69,16 @@ impl StatusPage {
         let confirmed = current.filter(|current| current.fingerprint == live.snapshot.fingerprint());
         let error = self.shared.as_ref().and_then(|shared| shared.error());
         let inlined = u64::from(self.settings.document.is_some());
+        let signed = self.settings.source.as_ref().is_some_and(Source::is_signed);
         let facts = Facts {
             generation: current.map_or(inlined, |current| current.generation),
             etag: confirmed.and_then(|current| current.etag.as_deref()),
             in_force: live.origin(current),
             source: self.settings.source.as_ref(),
-            age_seconds: confirmed.map(|current| now.saturating_sub(current.confirmed) / 1000),
+            age_seconds: confirmed.map(|current| now.saturating_sub(current.confirmed_at(signed)) / 1000),
+            signature: confirmed
+                .filter(|_| signed)
+                .and_then(|current| Some((current.provenance.validity?, now / 1000))),
             alternates: self
                 .settings
                 .source

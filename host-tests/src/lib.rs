@@ -12,7 +12,7 @@ use turquoise_host::{LogLevel, Module};
 
 mod signer;
 
-pub use signer::Signer;
+pub use signer::{START, Signer, Signing, with_fields};
 
 /// The cluster of the config source in these tests.
 pub const CLUSTER: &str = "turquoise_config";

@@ -4,14 +4,13 @@
 use std::time::Duration;
 
 use host_tests::{
-    FIRST_TICK, Signer, configuration_with_source, document_with, proxy, start, upstream, upstreams,
+    FIRST_TICK, Signer, Signing, configuration_with_source, document_with, proxy, start, upstream, upstreams,
 };
 use serde_json::{Value, json};
 use turquoise_host::LogLevel;
 use turquoise_host::simulated::{Response, SimulatedProxy};
 
 const INTERVAL: Duration = Duration::from_secs(1);
-const SIGNATURE: &str = "x-turquoise-signature";
 
 fn trusting(signers: &[&Signer]) -> Value {
     let mut configuration = configuration_with_source();
@@ -47,8 +46,7 @@ fn green() -> String {
 }
 
 fn answer(etag: &str, body: &str, signers: &[&Signer]) -> Response {
-    let response = Response::new(200).header("etag", etag).json(body);
-    signers.iter().fold(response, |response, signer| response.header(SIGNATURE, signer.sign(body)))
+    Signing::by(signers).sign(Response::new(200).header("etag", etag).json(body), body)
 }
 
 /// Lets so many intervals pass in which every question is answered before its time is up.
@@ -89,7 +87,7 @@ fn a_document_that_is_signed_anew_is_known_by_its_new_signature() {
         proxy.callouts()[0].answer(answer("\"1\"", &green(), &[&old])).unwrap();
         assert_eq!(upstream(&plugin), "shop_green");
         pass(&proxy, 3, |known| match known {
-            Some(_) if says_so_in_304 => Response::new(304).header(SIGNATURE, new.sign(&green())),
+            Some(_) if says_so_in_304 => Signing::by(&[&new]).sign(Response::new(304), &green()),
             _ => answer("\"2\"", &green(), &[&new]),
         });
         let successor = vm.configure(trusting(&[&new]).to_string()).unwrap();

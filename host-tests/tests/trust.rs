@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use host_tests::{CLUSTER, FIRST_TICK, Running, Signer, configuration_with_source, document_with, start};
+use host_tests::{
+    CLUSTER, FIRST_TICK, Running, Signer, Signing, configuration_with_source, document_with, start,
+    with_fields,
+};
 use serde_json::{Value, json};
+use turquoise_core::SignedFields;
 use turquoise_host::LogLevel;
 use turquoise_host::simulated::{CalloutFailure, Response};
 
 const INTERVAL: Duration = Duration::from_secs(1);
-const SIGNATURE: &str = "x-turquoise-signature";
 
 /// A document of this version whose release has this default.
 fn document(variant: &str, version: &Value) -> String {
@@ -52,9 +55,12 @@ fn offer(running: &Running, response: Response) {
     running.callout().answer(response).unwrap();
 }
 
-fn signed(body: &str, signatures: &[String]) -> Response {
-    let response = Response::new(200).header("etag", "\"1\"").json(body);
-    signatures.iter().fold(response, |response, signature| response.header(SIGNATURE, signature))
+fn document_answer(body: &str) -> Response {
+    Response::new(200).header("etag", "\"1\"").json(body)
+}
+
+fn signed(body: &str, signers: &[&Signer]) -> Response {
+    Signing::by(signers).sign(document_answer(body), body)
 }
 
 /// Asserts that what came last was refused, and only that.
@@ -68,7 +74,7 @@ fn assert_refused(running: &Running, reason: &str, times: u64, message: &str) {
 fn a_document_signed_by_a_configured_key_is_in_force() {
     let signer = Signer::new(7);
     let running = running(&trusting(&[&signer]));
-    offer(&running, signed(&green(), &[signer.sign(&green())]));
+    offer(&running, signed(&green(), &[&signer]));
     assert_eq!(running.upstream("ada").as_deref(), Some("shop_green"));
     assert_eq!((running.fetches("updated"), running.refusals("signature")), (1, 0));
 }
@@ -79,15 +85,29 @@ fn what_nobody_trusted_signed_is_refused_and_says_what_is_wrong() {
     let body = green();
     let tampered = body.replacen("blue", "blu\\u0065", 1);
     let running = running(&trusting(&[&signer]));
+    let ours = Signing::by(&[&signer]).fields(&body);
+    let theirs = Signing::by(&[&stranger]).fields(&body);
+    let garbage = SignedFields { input: "garbage!".to_owned(), ..ours.clone() };
+    let forged = SignedFields {
+        input: theirs.input.replace(&stranger.id(), &signer.id()),
+        signature: theirs.signature.replace(&stranger.id(), &signer.id()),
+        ..theirs.clone()
+    };
+    let other_digest =
+        SignedFields { digest: Signing::by(&[&signer]).fields(&tampered).digest, ..ours.clone() };
     let cases = [
-        (signed(&body, &[]), "it is not signed".to_owned()),
-        (signed(&body, &["garbage!".to_owned()]), "cannot be read".to_owned()),
-        (signed(&body, &[stranger.sign(&body)]), format!("signed with `{}`", stranger.id())),
+        (document_answer(&body), "it is not signed".to_owned()),
+        (with_fields(document_answer(&body), &garbage), "cannot be read".to_owned()),
+        (with_fields(document_answer(&body), &theirs), format!("signed with `{}`", stranger.id())),
         (
-            signed(&body, &[stranger.sign(&body).replace(&stranger.id(), &signer.id())]),
+            with_fields(document_answer(&body), &forged),
             format!("the signature by `{}` does not fit", signer.id()),
         ),
-        (signed(&tampered, &[signer.sign(&body)]), "does not fit its bytes".to_owned()),
+        (with_fields(document_answer(&tampered), &ours), "does not fit its bytes".to_owned()),
+        (
+            with_fields(document_answer(&tampered), &other_digest),
+            format!("the signature by `{}` does not fit", signer.id()),
+        ),
     ];
     for (number, (response, message)) in cases.into_iter().enumerate() {
         offer(&running, response);
@@ -105,18 +125,22 @@ fn an_etag_does_not_keep_a_signature_away_that_comes_later() {
     assert_eq!(running.proxy.callouts().len(), 0, "the source is not asked in a loop");
     running.advance(INTERVAL);
     assert_eq!(running.callout().header("if-none-match"), None);
-    offer(&running, signed(&green(), &[signer.sign(&green())]));
+    offer(&running, signed(&green(), &[&signer]));
     assert_eq!(running.upstream("ada").as_deref(), Some("shop_green"));
 }
 
 #[test]
 fn keys_are_rotated_while_both_sign_in_one_header_or_two() {
     let (old, new) = (Signer::new(7), Signer::new(8));
-    let both = [old.sign(&green()), new.sign(&green())];
     for trusted in [&[&old][..], &[&new], &[&old, &new]] {
-        for signatures in [both.to_vec(), vec![both.join(", ")]] {
+        let both = Signing::by(&[&old, &new]).fields(&green());
+        let (one, two) = (Signing::by(&[&old]).fields(&green()), Signing::by(&[&new]).fields(&green()));
+        let apart = with_fields(document_answer(&green()), &one)
+            .header("signature-input", two.input)
+            .header("signature", two.signature);
+        for response in [with_fields(document_answer(&green()), &both), apart] {
             let running = running(&trusting(trusted));
-            offer(&running, signed(&green(), &signatures));
+            offer(&running, response);
             assert_eq!(running.upstream("ada").as_deref(), Some("shop_green"));
         }
     }
@@ -126,7 +150,7 @@ fn keys_are_rotated_while_both_sign_in_one_header_or_two() {
 fn a_configuration_with_other_keys_takes_what_the_proxy_has_if_one_of_them_signed_it() {
     let (old, new) = (Signer::new(7), Signer::new(8));
     let running = running(&trusting(&[&old]));
-    offer(&running, signed(&green(), &[old.sign(&green())]));
+    offer(&running, signed(&green(), &[&old]));
     let upstream_under = |signers: &[&Signer]| {
         let plugin = running.vm.configure(configuration(&trusting(signers)).to_string()).unwrap();
         let hello = turquoise_host::simulated::Request::get("shop.example.com", "/hello");

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::http::{HeaderName, HeaderValue};
-use turquoise_core::{DocumentDigest, SIGNATURE_HEADER, Statement};
+use turquoise_core::{DocumentDigest, Statement};
 
 use super::published::Published;
 use crate::key::Keys;
@@ -44,11 +44,10 @@ impl Signer {
     /// The header fields by which a document is signed now.
     pub(super) fn fields(&self, document: &Published) -> Vec<(HeaderName, HeaderValue)> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.fields_at(document, now.as_secs()).to_vec()
+        self.fields_at(document.digest, now.as_secs()).to_vec()
     }
 
-    fn fields_at(&self, document: &Published, now: u64) -> Fields {
-        let digest = document.digest;
+    fn fields_at(&self, digest: DocumentDigest, now: u64) -> Fields {
         let keys = Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner));
         if keys.is_empty() {
             return Arc::new([]);
@@ -61,12 +60,9 @@ impl Signer {
             return Arc::clone(&signed.fields);
         }
         let expires = now.saturating_add(self.lifetime.as_secs());
-        let signed = keys.state(&Statement { digest, audiences: &self.audiences, created: now, expires });
-        // What proxies have read so far.
-        let former = keys.sign(&document.identity.body).unwrap_or_default();
+        let signed = keys.sign(&Statement { digest, audiences: &self.audiences, created: now, expires });
         let fields: Fields = signed
             .fields()
-            .chain([(SIGNATURE_HEADER, former.as_str())])
             .filter_map(|(name, value)| {
                 Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?))
             })

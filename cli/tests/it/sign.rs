@@ -1,47 +1,28 @@
-//! `turquoise keygen` and `turquoise sign`: what they write is what RFC 8032 and OpenSSL say.
+//! `turquoise keygen` and `turquoise sign`: what they write is what RFC 9421 and OpenSSL say.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64ct::{Base64, Encoding as _};
+use turquoise_core::{DocumentDigest, PublicKey, SignedFields, Trust, Untrusted, Validity};
 
 use crate::run::Folder;
 
-/// A case of RFC 8032, section 7.1, in hexadecimal.
-pub(crate) struct Vector {
+/// A key of RFC 8032, section 7.1, in hexadecimal.
+pub(crate) struct TestKey {
     pub(crate) secret: &'static str,
     public: &'static str,
-    message: &'static str,
-    signature: &'static str,
 }
 
-const VECTORS: [Vector; 3] = [
-    Vector {
-        secret: "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
-        public: "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
-        message: "",
-        signature: "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155\
-                    5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
-    },
-    Vector {
-        secret: "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
-        public: "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
-        message: "72",
-        signature: "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da\
-                    085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
-    },
-    Vector {
-        secret: "c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7",
-        public: "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
-        message: "af82",
-        signature: "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac\
-                    18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
-    },
-];
-
-/// Two of them as keys.
-pub(crate) const FIRST_KEY: &Vector = &VECTORS[0];
-pub(crate) const SECOND_KEY: &Vector = &VECTORS[1];
+pub(crate) const FIRST_KEY: &TestKey = &TestKey {
+    secret: "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
+    public: "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+};
+pub(crate) const SECOND_KEY: &TestKey = &TestKey {
+    secret: "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+    public: "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
+};
 
 fn bytes(hex: &str) -> Vec<u8> {
     (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
@@ -53,16 +34,51 @@ pub(crate) fn pem(secret: &str) -> String {
     format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", Base64::encode_string(&der))
 }
 
-impl Vector {
-    /// The name of its key.
+impl TestKey {
+    /// The name of the key.
     pub(crate) fn id(&self) -> String {
         format!("k{}", &self.public[..16])
     }
+}
 
-    /// As the header says it.
-    fn member(&self) -> String {
-        format!("k{}=:{}:", &self.public[..16], Base64::encode_string(&bytes(self.signature)))
+/// The fields that `sign` printed, or that an answer has.
+pub(crate) fn fields(field: impl Fn(&str) -> Option<String>) -> SignedFields {
+    SignedFields::read(|name| field(name).map(String::into_bytes))
+}
+
+fn printed(text: &str) -> SignedFields {
+    fields(|name| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        line.map(str::to_owned)
+    })
+}
+
+/// The parameters of the signature with this label, by the structure of the field alone.
+fn params(fields: &SignedFields, label: &str) -> String {
+    let start = fields.input.find(&format!("{label}=(")).unwrap() + label.len() + 1;
+    fields.input[start..].split(", ").next().unwrap().to_owned()
+}
+
+/// The text that is signed, made by hand: RFC 9421, section 2.5.
+fn signature_base(fields: &SignedFields, params: &str) -> String {
+    let mut base = format!("\"unencoded-digest\": {}\n", fields.digest);
+    if params.contains("turquoise-audience") {
+        base.push_str(&format!("\"turquoise-audience\": {}\n", fields.audience));
     }
+    base + &format!("\"@signature-params\": {params}")
+}
+
+/// Whether OpenSSL finds that this key signed these fields for this document.
+pub(crate) fn openssl_verifies(folder: &Folder, key: &str, id: &str, fields: &SignedFields, document: &[u8]) {
+    std::fs::write(folder.path("signed-document"), document).unwrap();
+    let digest = shell(folder, "openssl dgst -sha256 -binary signed-document | openssl base64");
+    assert_eq!(fields.digest, format!("sha-256=:{}:", digest.trim_end()));
+    folder.write("base", &signature_base(fields, &params(fields, id)));
+    let start = fields.signature.find(&format!("{id}=:")).expect("a signature") + id.len() + 2;
+    let signature = fields.signature[start..].split(':').next().unwrap();
+    std::fs::write(folder.path("signature"), Base64::decode_vec(signature).unwrap()).unwrap();
+    let verify = format!("openssl pkeyutl -verify -rawin -in base -sigfile signature -inkey {key}");
+    assert!(shell(folder, &verify).contains("Verified Successfully"), "{key}");
 }
 
 fn shell(folder: &Folder, line: &str) -> String {
@@ -72,33 +88,41 @@ fn shell(folder: &Folder, line: &str) -> String {
 }
 
 #[test]
-fn signatures_are_those_of_rfc_8032() {
-    let folder = Folder::new("{}");
-    for (number, vector) in VECTORS.iter().enumerate() {
-        std::fs::write(folder.path("message"), bytes(vector.message)).unwrap();
-        folder.write("key.pem", &pem(vector.secret));
-        let output = folder.run(&["sign", "message", "--key", "key.pem"]);
-        assert_eq!((output.code, output.stdout), (0, format!("{}\n", vector.member())), "vector {number}");
-        let output = folder.run_with(&["sign", "-", "--key", "key.pem"], &bytes(vector.message));
-        assert_eq!(output.stdout, format!("{}\n", vector.member()), "vector {number} from stdin");
+fn what_is_printed_says_who_signed_what_for_whom_and_until_when() {
+    let folder = Folder::new("{ \"flags\": {} }");
+    folder.write("first.pem", &pem(FIRST_KEY.secret));
+    folder.write("second.pem", &pem(SECOND_KEY.secret));
+    let keys = ["--key", "first.pem", "--key", "second.pem"];
+    let before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let output = folder.run(
+        &[&["sign", "document.json", "--audience", "production", "--lifetime", "48h"], &keys[..]].concat(),
+    );
+    assert_eq!((output.code, output.stdout.lines().count()), (0, 4), "{output:?}");
+    let fields = printed(&output.stdout);
+    assert_eq!(fields.audience, "\"production\"");
+    let (one, two) = fields.input.split_once(", ").expect("both");
+    assert!(one.starts_with(&FIRST_KEY.id()) && two.starts_with(&SECOND_KEY.id()), "{}", fields.input);
+    for key in [FIRST_KEY, SECOND_KEY] {
+        let public = [PublicKey::parse(&Base64::encode_string(&bytes(key.public))).unwrap()];
+        let trust = Trust { keys: &public, audience: Some("production") };
+        let digest = DocumentDigest::of(b"{ \"flags\": {} }");
+        let Validity { created, expires } = trust.verify(&fields, &digest, Some(before + 1)).unwrap();
+        assert!(
+            (before..before + 60).contains(&created) && expires == created + 48 * 3600,
+            "{created} {expires}"
+        );
     }
-}
-
-#[test]
-fn two_keys_sign_in_the_order_given() {
-    let folder = Folder::new("{}");
-    let [first, second, _] = &VECTORS;
-    folder.write("empty", "");
-    folder.write("first.pem", &pem(first.secret));
-    folder.write("second.pem", &pem(second.secret));
-    let output = folder.run(&["sign", "empty", "--key", "first.pem", "--key", "second.pem"]);
-    let (one, two) = output.stdout.trim_end().split_once(", ").unwrap();
-    assert_eq!(one, first.member());
-    assert!(two.starts_with("k3d4017c3e843895a=:") && two.ends_with(":"), "{two}");
-    folder.write("copy.pem", &pem(first.secret));
-    folder
-        .run(&["sign", "empty", "--key", "first.pem", "--key", "copy.pem"])
-        .refused(2, &["`copy.pem`", "`first.pem`", "give each once"]);
+    let from_stdin = folder.run_with(&["sign", "-", "--key", "first.pem"], b"{ \"flags\": {} }");
+    let from_stdin = printed(&from_stdin.stdout);
+    assert_eq!((from_stdin.digest, from_stdin.audience), (fields.digest, String::new()));
+    let usage = |arguments: &[&str], parts: &[&str]| {
+        folder.run(&[&["sign", "document.json", "--key", "first.pem"], arguments].concat()).refused(2, parts);
+    };
+    usage(&["--lifetime", "1s"], &["`1s` is no lifetime", "at least `10s`"]);
+    usage(&["--lifetime", "soon"], &["`soon` is no lifetime"]);
+    usage(&["--audience", "two words"], &["`two words` is no name of an audience"]);
+    folder.write("copy.pem", &pem(FIRST_KEY.secret));
+    usage(&["--key", "copy.pem"], &["`copy.pem`", "`first.pem`", "give each once"]);
 }
 
 #[test]
@@ -124,7 +148,7 @@ fn what_is_no_key_is_refused() {
     folder.run(&["sign", "document.json"]).refused(2, &["--key"]);
     folder.run(&["sign", "document.json", "--key", "none.pem"]).refused(1, &["`none.pem`", "no such file"]);
     folder.run(&["sign", "document.json", "--key", "document.json"]).refused(1, &["no Ed25519 private key"]);
-    folder.write("key.pem", &pem(VECTORS[0].secret));
+    folder.write("key.pem", &pem(FIRST_KEY.secret));
     folder.run(&["sign", "none.json", "--key", "key.pem"]).refused(1, &["`none.json`", "no such file"]);
 }
 
@@ -142,12 +166,39 @@ fn openssl_reads_our_keys_and_verifies_our_signatures() {
         shell(&folder, &format!("cat {form}")).lines().map(str::len).collect::<Vec<_>>(),
         "the same form",
     );
-    let header = folder.run(&["sign", "document.json", "--key", "ours.pem", "--key", "theirs.pem"]).stdout;
-    for (member, name) in header.trim_end().split(", ").zip(["ours", "theirs"]) {
-        let signature = member.split_once("=:").unwrap().1.strip_suffix(':').unwrap();
-        std::fs::write(folder.path("signature"), Base64::decode_vec(signature).unwrap()).unwrap();
-        let verify =
-            format!("openssl pkeyutl -verify -rawin -in document.json -sigfile signature -inkey {name}.pem");
-        assert!(shell(&folder, &verify).contains("Verified Successfully"), "{name}");
+    let arguments = ["sign", "document.json", "--audience", "a", "--key", "ours.pem", "--key", "theirs.pem"];
+    let fields = printed(&folder.run(&arguments).stdout);
+    for key in ["ours.pem", "theirs.pem"] {
+        let public = format!("openssl pkey -in {key} -pubout -outform DER | tail -c 32 | openssl base64");
+        let id = PublicKey::parse(shell(&folder, &public).trim_end()).unwrap().id();
+        openssl_verifies(&folder, key, &id, &fields, b"{ \"flags\": {} }");
     }
+}
+
+#[test]
+fn a_signature_that_openssl_made_by_the_rfc_alone_is_believed() {
+    let folder = Folder::new("{ \"flags\": {} }");
+    shell(&folder, "openssl genpkey -algorithm ed25519 -out key.pem");
+    let public =
+        shell(&folder, "openssl pkey -in key.pem -pubout -outform DER | tail -c 32 | openssl base64");
+    let key = PublicKey::parse(public.trim_end()).unwrap();
+    let digest = shell(&folder, "openssl dgst -sha256 -binary document.json | openssl base64");
+    let mut fields = SignedFields {
+        digest: format!("sha-256=:{}:", digest.trim_end()),
+        audience: "\"production\"".to_owned(),
+        ..SignedFields::default()
+    };
+    let params = format!(
+        "(\"unencoded-digest\" \"turquoise-audience\");created=1000;keyid=\"{}\";tag=\"turquoise-document\";expires=2000",
+        key.id()
+    );
+    folder.write("base", &signature_base(&fields, &params));
+    let signature =
+        shell(&folder, "openssl pkeyutl -sign -rawin -in base -inkey key.pem | openssl base64 -A");
+    fields.input = format!("other={params}");
+    fields.signature = format!("other=:{signature}:");
+    let trust = Trust { keys: &[key], audience: Some("production") };
+    let digest = DocumentDigest::of(b"{ \"flags\": {} }");
+    assert_eq!(trust.verify(&fields, &digest, Some(1500)), Ok(Validity { created: 1000, expires: 2000 }));
+    assert_eq!(trust.verify(&fields, &digest, Some(2001)), Err(Untrusted::Expired { expires: 2000 }));
 }

@@ -8,6 +8,7 @@
 
 use super::fields::{Fields, Writer};
 use crate::compile::MOST_BYTES;
+use crate::signature::{SignedFields, Validity};
 
 /// Documents lie in pieces of so many bytes.
 pub const PIECE_BYTES: usize = 64 << 10;
@@ -27,13 +28,33 @@ pub fn piece_count(bytes: usize) -> u32 {
     u32::try_from(bytes.div_ceil(PIECE_BYTES).max(1)).unwrap_or(u32::MAX)
 }
 
-/// Why a document was accepted, for those who trust other keys.
+/// Why a document was accepted, for those who trust others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Provenance {
-    /// A hash of the keys that the one who accepted it trusts.
-    pub keys: u64,
-    /// The header with the signatures; empty when there was none.
-    pub signature: Vec<u8>,
+    /// A hash of whom the one who accepted it trusts.
+    pub trust: u64,
+    /// The header fields by which it is signed.
+    pub fields: SignedFields,
+    /// From when until when the newest signature holds, where one was required.
+    pub validity: Option<Validity>,
+}
+
+impl Provenance {
+    fn decode(fields: &Fields<'_>) -> Option<Self> {
+        let text = |tag| fields.text(tag).unwrap_or_default();
+        let signed =
+            SignedFields { digest: text(8), audience: text(10), input: text(11), signature: text(12) };
+        let validity = fields.list(13).next().map(|[created, expires]| Validity { created, expires });
+        Some(Self { trust: fields.number(7)?, fields: signed, validity })
+    }
+
+    fn encode(&self, writer: Writer) -> Writer {
+        let SignedFields { digest, audience, input, signature } = &self.fields;
+        let writer = [(8, digest), (10, audience), (11, input), (12, signature)]
+            .into_iter()
+            .fold(writer.number(7, self.trust), |writer, (tag, text)| writer.bytes(tag, text.as_bytes()));
+        writer.list(13, self.validity.iter().map(|validity| [validity.created, validity.expires]))
+    }
 }
 
 /// What is known of a document.
@@ -58,6 +79,15 @@ pub struct DocumentRecord {
 }
 
 impl DocumentRecord {
+    /// When it was last confirmed, in milliseconds since the epoch: by the signer where its signature was required, else by
+    /// the source.
+    pub fn confirmed_at(&self, signed: bool) -> u64 {
+        match self.provenance.validity {
+            Some(validity) if signed => validity.created.saturating_mul(1000).min(self.confirmed),
+            _ => self.confirmed,
+        }
+    }
+
     fn decode(bytes: &[u8]) -> Option<Self> {
         let fields = Fields::parse(bytes)?;
         Some(Self {
@@ -67,10 +97,7 @@ impl DocumentRecord {
             length: usize::try_from(fields.number(4)?).ok().filter(|length| *length <= MOST_BYTES)?,
             place: u32::try_from(fields.number(5)?).ok()?,
             etag: fields.text(6),
-            provenance: Provenance {
-                keys: fields.number(7)?,
-                signature: fields.bytes(8).unwrap_or_default().to_vec(),
-            },
+            provenance: Provenance::decode(&fields)?,
             version: fields.text(9),
         })
     }
@@ -81,9 +108,8 @@ impl DocumentRecord {
             .number(2, self.fingerprint)
             .number(3, self.confirmed)
             .number(4, self.length as u64)
-            .number(5, self.place.into())
-            .number(7, self.provenance.keys)
-            .bytes(8, &self.provenance.signature);
+            .number(5, self.place.into());
+        let writer = self.provenance.encode(writer);
         let optional = [(6, &self.etag), (9, &self.version)];
         let present = optional.into_iter().filter_map(|(tag, text)| Some((tag, text.as_deref()?)));
         present.fold(writer, |writer, (tag, text)| writer.bytes(tag, text.as_bytes())).finish()

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::signature::{SignedFields, Validity};
 
 fn document(fingerprint: u64, generation: u64, length: usize) -> DocumentRecord {
     DocumentRecord { generation, fingerprint, length, ..DocumentRecord::default() }
@@ -21,7 +22,16 @@ fn a_record_reads_as_it_was_written() {
         length: 70_000,
         place: 2,
         etag: Some("\"1\n2\"".to_owned()),
-        provenance: Provenance { keys: 9, signature: b"k=:AA==:\n\xff".to_vec() },
+        provenance: Provenance {
+            trust: 9,
+            fields: SignedFields {
+                digest: "sha-256=:AA==:".to_owned(),
+                audience: String::new(),
+                input: "k=()".to_owned(),
+                signature: "k=:AA==:".to_owned(),
+            },
+            validity: Some(Validity { created: 5, expires: 10 }),
+        },
         version: Some("v\n1".to_owned()),
     };
     let mut record = SourceRecord::default();

@@ -66,6 +66,15 @@ impl SettingsError {
         Self { path, position: Some(position), message }
     }
 
+    /// Whom a document is for proves nothing where anybody could have said it.
+    pub(super) fn unsigned_audience(text: &str) -> Self {
+        let path = Path::Root.key("source").key("audience").to_json_path();
+        let position = locate(text, &[&path]).pop().flatten().map(|(_, position)| position);
+        let message =
+            "needs `publicKeys` beside it: an audience that nobody signed proves nothing".to_owned();
+        Self { path, position, message }
+    }
+
     /// Without a document there is nothing to open for.
     pub(super) fn closed_for_ever(text: &str) -> Self {
         let path = Path::Root.key("startup").to_json_path();

@@ -24,7 +24,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::signature::PublicKey;
+use crate::signature::{PublicKey, Trust};
 
 /// The plugin configuration, checked.
 #[derive(Debug, Deserialize)]
@@ -147,6 +147,9 @@ pub struct Source {
     /// Whose signature a document must carry: one of these keys'. Any document is taken when there are none.
     #[serde(default, deserialize_with = "trust::public_keys")]
     pub public_keys: Vec<PublicKey>,
+    /// Whom documents must be signed for; without it, they may be for anybody.
+    #[serde(default, deserialize_with = "trust::audience")]
+    pub audience: Option<String>,
     /// The largest document that is taken, in bytes.
     #[serde(default = "trust::default_max_bytes", deserialize_with = "trust::max_bytes")]
     pub max_bytes: usize,
@@ -162,6 +165,16 @@ impl Source {
         // None of these holds a newline.
         let authority = self.authority.as_deref().unwrap_or(&self.cluster);
         crate::fingerprint(format!("{}\n{authority}\n{}", self.cluster, self.path).as_bytes())
+    }
+
+    /// Whom this configuration believes.
+    pub fn trust(&self) -> Trust<'_> {
+        Trust { keys: &self.public_keys, audience: self.audience.as_deref() }
+    }
+
+    /// Whether documents must be signed.
+    pub fn is_signed(&self) -> bool {
+        !self.public_keys.is_empty()
     }
 
     /// The path without its query, which may hold a secret: what metrics and the status page name the source by.
@@ -270,6 +283,13 @@ impl Settings {
         if settings.startup == Startup::Closed && settings.source.is_none() && settings.document.is_none() {
             return Err(SettingsError::closed_for_ever(text));
         }
+        if settings
+            .source
+            .as_ref()
+            .is_some_and(|source| source.audience.is_some() && source.public_keys.is_empty())
+        {
+            return Err(SettingsError::unsigned_audience(text));
+        }
         settings.fingerprint = crate::fingerprint(configuration);
         Ok(settings)
     }
@@ -361,6 +381,14 @@ mod tests {
                 &["$.source.authority", "`a b`", "config.internal:8080"],
             ),
             (r#"{"source": {"cluster": "c", "authority": ""}}"#, &["$.source.authority", "``"]),
+            (
+                r#"{"source": {"cluster": "c", "audience": "a"}}"#,
+                &["$.source.audience (line 1, column 41)", "`publicKeys`"],
+            ),
+            (
+                r#"{"source": {"cluster": "c", "audience": "two words"}}"#,
+                &["$.source.audience", "`two words` is no name of an audience"],
+            ),
             (
                 r#"{"source": {"cluster": "c", "maxBytes": 0}}"#,
                 &["$.source.maxBytes", "`0`", "from 1 to 67108864"],

@@ -3,7 +3,7 @@
 use serde::de::{Deserialize, Deserializer, Error};
 
 use crate::compile::MOST_BYTES;
-use crate::signature::PublicKey;
+use crate::signature::{PublicKey, check_audience};
 
 pub(super) fn default_max_bytes() -> usize {
     16 << 20
@@ -24,4 +24,10 @@ pub(super) fn public_keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
         return Err(D::Error::custom("must hold a key; leave it out to take documents that nobody signed"));
     }
     Ok(keys)
+}
+
+pub(super) fn audience<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    check_audience(&name).map_err(D::Error::custom)?;
+    Ok(Some(name))
 }

@@ -14,6 +14,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sfv::{Dictionary, ListEntry, Parser};
 use sha2::{Digest as _, Sha256};
 
 use super::PublicKey;
@@ -45,6 +46,15 @@ impl DocumentDigest {
     /// Hashes a document, as it is before any content coding.
     pub fn of(document: &[u8]) -> Self {
         Self(Sha256::digest(document).into())
+    }
+
+    /// The digest that a field has, whether it is the document's or not.
+    pub fn read(field: &str) -> Option<Self> {
+        let digests: Dictionary = Parser::new(field).parse().ok()?;
+        match digests.get(DIGEST_ALGORITHM)? {
+            ListEntry::Item(item) => Some(Self(item.bare_item.as_byte_sequence()?.try_into().ok()?)),
+            ListEntry::InnerList(_) => None,
+        }
     }
 
     /// As the field has it.
@@ -117,6 +127,19 @@ impl SignedFields {
     /// Whether there is any signature, of whatever kind.
     pub fn is_signed(&self) -> bool {
         !self.input.is_empty() || !self.signature.is_empty()
+    }
+
+    /// By whom and for whom it is signed, whenever that was: who did not believe it before, still does not where this is
+    /// the same.
+    pub fn signers(&self) -> String {
+        let inputs: Dictionary = Parser::new(&self.input).parse().unwrap_or_default();
+        let key = |entry: &ListEntry| match entry {
+            ListEntry::InnerList(list) => Some(list.params.get("keyid")?.as_string()?.as_str().to_owned()),
+            ListEntry::Item(_) => None,
+        };
+        let mut keys: Vec<_> = inputs.values().filter_map(key).collect();
+        keys.sort_unstable();
+        format!("{} {}", keys.join(" "), self.audience)
     }
 
     /// The value of a field that a signature may cover.

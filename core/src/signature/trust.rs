@@ -5,8 +5,8 @@ use sfv::{BareItem, Dictionary, FieldType as _, InnerList, List, ListEntry, Pars
 use ed25519_dalek::Signature;
 
 use super::message::{
-    ALGORITHM, AUDIENCE_FIELD, DIGEST_ALGORITHM, DIGEST_FIELD, DocumentDigest, SIGNATURE_FIELD,
-    SIGNATURE_INPUT_FIELD, SignedFields, TAG, signature_base,
+    ALGORITHM, AUDIENCE_FIELD, DIGEST_FIELD, DocumentDigest, SIGNATURE_FIELD, SIGNATURE_INPUT_FIELD,
+    SignedFields, TAG, signature_base,
 };
 use super::{PublicKey, Untrusted};
 
@@ -67,6 +67,13 @@ impl Validity {
 }
 
 impl Trust<'_> {
+    /// A hash of who is believed: what was accepted under it need not be checked again.
+    pub fn fingerprint(&self) -> u64 {
+        let keys: Vec<_> = self.keys.iter().map(PublicKey::id).collect();
+        // None of these holds a newline.
+        crate::fingerprint(format!("{}\n{}", keys.join(","), self.audience.unwrap_or_default()).as_bytes())
+    }
+
     /// Finds the newest signature of a document that may be believed. Without `now`, none is too old or too new: that is
     /// for what was accepted in its time.
     ///
@@ -128,7 +135,7 @@ impl Trust<'_> {
         let unsupported = |why: String| Untrusted::Unsupported { label: key.id(), why };
         let covered = covered(list).map_err(unsupported)?;
         let validity = validity(list).map_err(unsupported)?;
-        if sha_256(&fields.digest) != Some(digest.0) {
+        if DocumentDigest::read(&fields.digest) != Some(*digest) {
             return Err(Untrusted::Digest);
         }
         let params = List::from([ListEntry::InnerList(list.clone())]).serialize().unwrap_or_default();
@@ -199,14 +206,6 @@ fn validity(list: &InnerList) -> Result<Validity, String> {
         Some(_) if text(list, "alg") != Some(ALGORITHM) => Err(format!("its `alg` is not `{ALGORITHM}`")),
         _ if validity.expires < validity.created => Err("it expires before it was created".to_owned()),
         _ => Ok(validity),
-    }
-}
-
-/// The SHA-256 digest among those that the field has.
-fn sha_256(field: &str) -> Option<[u8; 32]> {
-    match dictionary(field, DIGEST_FIELD).ok()?.get(DIGEST_ALGORITHM)? {
-        ListEntry::Item(item) => item.bare_item.as_byte_sequence()?.try_into().ok(),
-        ListEntry::InnerList(_) => None,
     }
 }
 

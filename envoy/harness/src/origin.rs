@@ -86,12 +86,16 @@ impl Origin {
         state.version += 1;
     }
 
-    /// The same, with this header, which comes in the place of the one before.
-    pub fn publish_with(&self, document: impl Into<Bytes>, name: &str, value: &str) -> Result<()> {
-        let header = (name.parse()?, value.parse()?);
+    /// The same, with these headers (`name: value` on each line), which come in the place of those before.
+    pub fn publish_with(&self, document: impl Into<Bytes>, headers: &str) -> Result<()> {
+        let header = |line: &str| {
+            let (name, value) = line.split_once(": ").with_context(|| format!("`{line}` is no header"))?;
+            Ok((name.parse()?, value.parse()?))
+        };
+        let headers = headers.lines().map(header).collect::<Result<_>>()?;
         let mut state = lock(&self.state);
         state.body = document.into();
-        state.headers = vec![header];
+        state.headers = headers;
         state.version += 1;
         Ok(())
     }
@@ -184,6 +188,7 @@ async fn answer(request: Request<Incoming>, state: Arc<Mutex<State>>) -> Result<
     let known = request.headers().get(IF_NONE_MATCH).is_some_and(|sent| sent.as_bytes() == etag.as_bytes());
     if known {
         let response = Response::builder().header(ETAG, etag).status(StatusCode::NOT_MODIFIED);
+        let response = headers.iter().fold(response, |response, (name, value)| response.header(name, value));
         return Ok(response.body(Told::whole(Bytes::new()))?);
     }
     Ok(document(etag, headers, pace(body))?)
@@ -247,7 +252,7 @@ mod tests {
     #[tokio::test]
     async fn a_header_goes_with_its_document() {
         let origin = Origin::start("one").await.unwrap();
-        origin.publish_with("two", "x-signed", "by me").unwrap();
+        origin.publish_with("two", "x-signed: by me").unwrap();
         let reply = get(origin.address(), "/", &[]).await.unwrap();
         assert_eq!((reply.text().as_str(), reply.header("x-signed")), ("two", Some("by me")));
         origin.behave(Behaviour::Page("<html>"));

@@ -4,15 +4,15 @@ use std::rc::Rc;
 
 use turquoise_core::feed::{DocumentRecord, Provenance, SourceRecord, Verdict, piece_count};
 use turquoise_core::status::InForce;
-use turquoise_core::{Snapshot, fingerprint};
+use turquoise_core::{DocumentDigest, Snapshot, Source, Validity, fingerprint};
 
-use super::{FIRST_TICK, LONGEST_TICK, PAUSE, Plugin};
+use super::{Declined, FIRST_TICK, LONGEST_TICK, PAUSE, Plugin};
 use crate::host::{self, Headers, Map};
 use crate::job::{Circumstances, Job, Progress};
 use crate::live::Live;
 use crate::metrics::FetchResult;
 use crate::source::alternation_window;
-use crate::trust::{self, Reason, Refusal};
+use crate::trust::{self, Accepted, Known, Reason, Refusal};
 
 impl Plugin {
     /// Begins to take over the document that the proxy has, if this VM has another one.
@@ -20,9 +20,7 @@ impl Plugin {
         let Some(feed) = &mut self.feed else { return };
         let Some(document) = feed.shared.document() else { return };
         let known = document.fingerprint == self.live.snapshot.fingerprint();
-        let declined = feed.declined.as_ref().is_some_and(|(fingerprint, provenance)| {
-            *fingerprint == document.fingerprint && *provenance == document.provenance
-        });
+        let declined = feed.declined.as_ref().is_some_and(|declined| declined.is(&document));
         if known || declined || feed.job.is_some() {
             return;
         }
@@ -62,6 +60,7 @@ impl Plugin {
                 shared: &feed.shared,
                 settings: &self.settings,
                 source,
+                newest: feed.newest,
                 like: &self.live.snapshot,
                 serves: self.serves.get(),
             }),
@@ -97,7 +96,10 @@ impl Plugin {
         let now = host::now();
         match (result, job.is_new) {
             (Ok(snapshot), true) => self.publish(snapshot, job),
-            (Ok(snapshot), false) => self.swap(snapshot, job.record.generation),
+            (Ok(snapshot), false) => {
+                self.believe(&job);
+                self.swap(snapshot, job.record.generation);
+            }
             (Err(refusal), true) => {
                 self.note_fatal(&refusal, &job.record);
                 self.refused(&refusal, job.record.etag, now);
@@ -133,7 +135,7 @@ impl Plugin {
             }
             None => "the document that this proxy has was refused under this configuration",
         };
-        feed.declined = Some((record.fingerprint, record.provenance));
+        feed.declined = Some(Declined::new(&record, refusal.reason));
         self.metrics.refused(refusal.reason);
         self.complain(refusal.reason.name(), refusal.path.as_deref(), what, &refusal.message, now);
     }
@@ -167,14 +169,30 @@ impl Plugin {
         // have another one than the proxy, where it trusts other keys.
         let is_fetched = self.live.origin(fetched.as_ref()) == InForce::Fetched;
         let own = self.live.snapshot.version().filter(|_| is_fetched);
-        let known = [fetched.as_ref().and_then(|document| document.version.as_deref()), own];
-        match trust::accept(source, headers, known) {
-            Ok((document, provenance)) => self.received(document, etag, provenance, now),
+        let trust = source.trust().fingerprint();
+        let ours = fetched.as_ref().map(|document| &document.provenance).filter(|known| known.trust == trust);
+        let known = Known {
+            versions: [fetched.as_ref().and_then(|document| document.version.as_deref()), own],
+            live: self.live.snapshot.fingerprint(),
+            newest: feed.newest.max(ours.and_then(|known| known.validity)),
+        };
+        match trust::accept(source, headers, &known, now) {
+            Ok(accepted) => self.received(accepted, etag, now),
             Err(refusal) => self.refused(&refusal, etag, now),
         }
     }
 
-    fn received(&mut self, document: Vec<u8>, etag: Option<String>, provenance: Provenance, now: u64) {
+    /// Remembers when a document was signed that comes into force, and what its digest is.
+    fn believe(&mut self, job: &Job) {
+        let (Some(source), Some(feed)) = (&self.settings.source, &mut self.feed) else { return };
+        let Provenance { trust, validity, .. } = &job.record.provenance;
+        let known = validity.filter(|_| *trust == source.trust().fingerprint());
+        feed.newest = feed.newest.max(known).max(job.verified.map(|(_, validity)| validity));
+        feed.digest = job.verified.map(|(digest, _)| (job.record.fingerprint, digest));
+    }
+
+    fn received(&mut self, accepted: Accepted, etag: Option<String>, now: u64) {
+        let Accepted { document, provenance, verified } = accepted;
         let Some(feed) = &mut self.feed else { return };
         let known = feed.shared.document();
         let new = fingerprint(&document);
@@ -185,7 +203,8 @@ impl Plugin {
             && self.live.snapshot.fingerprint() == new
         {
             feed.refused = false;
-            return self.not_modified(Some(new), Some(&(etag, provenance)), now);
+            feed.digest = verified.map(|(digest, _)| (new, digest));
+            return self.not_modified(Some(new), Some((etag, provenance)), now);
         }
         feed.leads = feed.shared.lead(feed.me, now);
         if !feed.leads {
@@ -203,7 +222,7 @@ impl Plugin {
             provenance,
             ..DocumentRecord::default()
         };
-        feed.job = Some(Job::of_source(document, record, before));
+        feed.job = Some(Job::of_source(document, verified, record, before));
         self.work();
     }
 
@@ -229,6 +248,7 @@ impl Plugin {
 
     /// Brings a document that the source sent into force, here and in all other VMs.
     fn publish(&mut self, snapshot: Snapshot, job: Job) {
+        self.believe(&job);
         let Job { mut record, document, before, .. } = job;
         let (Some(source), Some(feed)) = (&self.settings.source, &mut self.feed) else { return };
         feed.refused = false;
@@ -250,7 +270,7 @@ impl Plugin {
         self.metrics.fetched(FetchResult::Updated);
         self.swap(snapshot, record.generation);
         self.log_problems();
-        self.recovered();
+        self.recovered(now);
         self.poll(now);
     }
 
@@ -259,7 +279,7 @@ impl Plugin {
         let (Some(source), Some(feed)) = (&self.settings.source, &mut self.feed) else { return };
         feed.refused = true;
         match refusal.reason {
-            Reason::Signature => feed.poller.ask_anew(source, now),
+            reason if reason.is_trust() => feed.poller.ask_anew(source, now),
             _ => feed.poller.remember(etag, 0),
         }
         self.metrics.fetched(FetchResult::Refused);
@@ -269,11 +289,11 @@ impl Plugin {
     }
 
     /// The source still has the document with this fingerprint; it may have sent it again, under another ETag or signed by
-    /// others.
+    /// others. Where documents are signed, only what their signer says confirms it.
     pub(super) fn not_modified(
         &mut self,
         about: Option<u64>,
-        sent_again: Option<&(Option<String>, Provenance)>,
+        sent_again: Option<(Option<String>, Provenance)>,
         now: u64,
     ) {
         self.metrics.fetched(FetchResult::NotModified);
@@ -282,30 +302,68 @@ impl Plugin {
         let live = self.live.snapshot.fingerprint();
         let known = feed.shared.document().filter(|known| known.fingerprint == live);
         let Some(known) = known.filter(|_| about == Some(live) && !feed.refused) else { return };
-        if sent_again.is_none() {
-            // Signed anew: the whole of it has to come again, so that the signature can be looked at.
-            let signature = trust::signature(&host::headers(Map::CalloutResponse));
-            let other = signature != known.provenance.signature;
-            if !source.public_keys.is_empty() && !signature.is_empty() && other {
-                feed.poller.forget();
-                feed.anew = true;
-            }
-        }
+        let again = match sent_again {
+            Some(again) => Some(again),
+            None if source.is_signed() => match feed.signed_again(source, &known, now) {
+                Ok(provenance) => provenance.map(|provenance| (known.etag.clone(), provenance)),
+                Err(refusal) => {
+                    self.metrics.refused(refusal.reason);
+                    return self.unconfirmed(&refusal, now);
+                }
+            },
+            None => None,
+        };
+        let validity = again.as_ref().and_then(|(_, provenance)| provenance.validity);
+        feed.newest = feed.newest.max(validity);
+        let signed = source.is_signed();
         let confirmed = feed.shared.change(|source| {
             let document = source.current.as_mut().filter(|document| document.fingerprint == live)?;
             document.confirmed = now;
-            if let Some((etag, provenance)) = sent_again.cloned() {
-                (document.etag, document.provenance) = (etag, provenance);
+            if let Some((etag, provenance)) = again.clone() {
+                document.etag = etag;
+                // Who requires no signature knows nothing of one, and an older one says less than the one that is known.
+                if provenance.validity >= document.provenance.validity {
+                    document.provenance = provenance;
+                }
             }
-            Some(())
+            Some(document.provenance.validity)
         });
-        if confirmed.is_some() {
-            self.recovered();
+        // A source that is frozen says what it said before, for ever.
+        let has_expired = |validity: Option<Validity>| {
+            signed && validity.is_some_and(|validity| validity.has_expired(now / 1000))
+        };
+        if confirmed.is_some_and(|validity| !has_expired(validity)) {
+            self.recovered(now);
         }
     }
 }
 
 impl super::Feed {
+    /// What the source says of the document in force by a 304, if it is signed. Where this VM does not know the document's
+    /// digest, because others accepted it, the whole of it has to come again.
+    fn signed_again(
+        &mut self,
+        source: &Source,
+        known: &DocumentRecord,
+        now: u64,
+    ) -> Result<Option<Provenance>, Refusal> {
+        let fields = trust::fields(&host::headers(Map::CalloutResponse));
+        if !fields.is_signed() {
+            return Ok(None);
+        }
+        let trust = source.trust().fingerprint();
+        let seen = self.digest.filter(|(fingerprint, _)| *fingerprint == known.fingerprint);
+        let ours =
+            (known.provenance.trust == trust).then(|| DocumentDigest::read(&known.provenance.fields.digest));
+        let Some(digest) = seen.map(|(_, digest)| digest).or(ours.flatten()) else {
+            self.poller.forget();
+            self.anew = true;
+            return Ok(None);
+        };
+        let validity = trust::verify(source, &fields, &digest, Some(now))?;
+        Ok(Some(Provenance { trust, fields, validity: Some(validity) }))
+    }
+
     /// Puts a document into shared data, unless the proxy has got another one since: another configuration may have the
     /// same source, and what is newer, only the source can say. Whether it was put there.
     fn make_known(&self, record: &mut DocumentRecord, document: &[u8], before: Option<u64>) -> bool {

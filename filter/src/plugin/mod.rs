@@ -11,9 +11,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use turquoise_core::feed::{Alternation, Provenance};
+use turquoise_core::feed::{Alternation, DocumentRecord, Provenance};
 use turquoise_core::status::LastError;
-use turquoise_core::{Settings, Severity, fingerprint, ofrep};
+use turquoise_core::{DocumentDigest, Settings, Severity, Untrusted, Validity, fingerprint, ofrep};
 
 use crate::host;
 use crate::job::Job;
@@ -24,7 +24,7 @@ use crate::shared::Shared;
 use crate::source::{Answer, Polled, Poller};
 use crate::status::StatusPage;
 use crate::trouble::Trouble;
-use crate::trust;
+use crate::trust::{self, Reason, Refusal};
 
 /// The first tick comes so soon. Nothing is fetched before it: a proxy configures a VM that it then drops without ever
 /// ticking, and the lease must not go to that one.
@@ -80,14 +80,42 @@ struct Feed {
     refused: bool,
     /// Whether the whole document shall come again, though it is in force: it is signed anew.
     anew: bool,
-    /// The document that this VM would not have, by its fingerprint, and why others have it; so that it is not compiled
-    /// at every tick, but looked at again when it is signed anew.
-    declined: Option<(u64, Provenance)>,
+    /// The document that this VM would not have, so that it is not compiled at every tick.
+    declined: Option<Declined>,
+    /// When the newest document was signed that this VM believed.
+    newest: Option<Validity>,
+    /// The digest of the document in force, by its fingerprint, where this VM has seen its bytes.
+    digest: Option<(u64, DocumentDigest)>,
+    /// Whether it was told that the signature of the document in force has expired.
+    expired: bool,
     /// The document that was refused because a VM had died over it.
     fatal: Option<u64>,
     /// Whether the source goes to and fro between two documents.
     alternation: Alternation,
     alternates: bool,
+}
+
+/// A document that a VM would not have. It is looked at again when others have signed it; after a replay, when it is
+/// signed again.
+struct Declined {
+    fingerprint: u64,
+    signers: String,
+    /// When it was signed, if that was what was wrong.
+    validity: Option<Option<Validity>>,
+}
+
+impl Declined {
+    fn new(record: &DocumentRecord, reason: Reason) -> Self {
+        let Provenance { fields, validity, .. } = &record.provenance;
+        let validity = (reason == Reason::Replayed).then_some(*validity);
+        Self { fingerprint: record.fingerprint, signers: fields.signers(), validity }
+    }
+
+    fn is(&self, record: &DocumentRecord) -> bool {
+        self.fingerprint == record.fingerprint
+            && self.validity.is_none_or(|validity| validity == record.provenance.validity)
+            && self.signers == record.provenance.fields.signers()
+    }
 }
 
 impl Plugin {
@@ -123,6 +151,9 @@ impl Plugin {
                 refused: false,
                 anew: false,
                 declined: None,
+                newest: None,
+                digest: None,
+                expired: false,
                 fatal: None,
                 alternation: Alternation::default(),
                 alternates: false,
@@ -257,8 +288,10 @@ impl Plugin {
         if !feed.leads || feed.job.is_some() {
             return;
         }
-        let age = feed.look_at_age(now);
+        let age = feed.look_at_age(now, source.is_signed());
         self.metrics.age(age / 1000);
+        self.look_at_expiry(now);
+        let (Some(source), Some(feed)) = (&self.settings.source, &mut self.feed) else { return };
         match feed.poller.poll(source, now) {
             Polled::Settled => {}
             Polled::Limited(wait) => {
@@ -288,9 +321,33 @@ impl Plugin {
         self.complain("fetch", None, what, reason, now);
     }
 
-    fn recovered(&self) {
-        self.metrics.age(0);
-        self.trouble.over("the source answers again, and its document is in force", host::now());
+    fn recovered(&mut self, now: u64) {
+        let (Some(source), Some(feed)) = (&self.settings.source, &mut self.feed) else { return };
+        self.metrics.age(feed.look_at_age(now, source.is_signed()) / 1000);
+        feed.expired = false;
+        self.metrics.expired(false);
+        self.trouble.over("the source answers again, and its document is in force", now);
+    }
+
+    /// Tells it when the signature of the document in force expires.
+    fn look_at_expiry(&mut self, now: u64) {
+        let (Some(source), Some(feed)) = (&self.settings.source, &mut self.feed) else { return };
+        let live = self.live.snapshot.fingerprint();
+        let document = feed.shared.document().filter(|document| document.fingerprint == live);
+        let validity =
+            document.and_then(|document| document.provenance.validity).filter(|_| source.is_signed());
+        let expired = validity.filter(|validity| validity.has_expired(now / 1000));
+        self.metrics.expired(expired.is_some());
+        let told = std::mem::replace(&mut feed.expired, expired.is_some());
+        if let Some(Validity { expires, .. }) = expired.filter(|_| !told) {
+            self.unconfirmed(&Refusal::untrusted(&Untrusted::Expired { expires }), now);
+        }
+    }
+
+    /// The document in force stays, but nobody who is trusted says that it is still the one.
+    fn unconfirmed(&self, refusal: &Refusal, now: u64) {
+        let what = "the document in force is not confirmed any more";
+        self.complain(refusal.reason.name(), None, what, &refusal.message, now);
     }
 
     /// Says what is wrong, in the log and on the status page.
@@ -330,8 +387,8 @@ impl Plugin {
 impl Feed {
     /// How old the rules in force are, in milliseconds. Where the clock was set back behind the time of their
     /// confirmation, that is set back as well: else they would not age until the clock is there again.
-    fn look_at_age(&mut self, now: u64) -> u64 {
-        let confirmed = self.shared.document().map_or(self.since, |document| document.confirmed);
+    fn look_at_age(&mut self, now: u64, signed: bool) -> u64 {
+        let confirmed = self.shared.document().map_or(self.since, |document| document.confirmed_at(signed));
         if confirmed > now {
             let as_old = now.saturating_sub(self.age);
             self.since = self.since.min(as_old);

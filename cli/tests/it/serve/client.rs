@@ -132,6 +132,11 @@ impl Response {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
 
+    /// The names of all fields.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = &str> {
+        self.headers.iter().map(|(name, _)| name.as_str())
+    }
+
     /// What comes on a connection until it ends.
     pub(crate) fn read(mut stream: impl Read) -> Self {
         let mut answer = Vec::new();

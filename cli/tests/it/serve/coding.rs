@@ -1,15 +1,16 @@
 //! What goes over the wire: gzip and signatures.
 
 use std::io::Read as _;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use base64ct::{Base64, Encoding as _};
-use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
 use flate2::read::GzDecoder;
+use turquoise_core::{DocumentDigest, PublicKey, SignedFields, Trust, Untrusted, Validity};
 
 use super::client::{Response, Server};
 use super::files::rename;
 use super::{document, start};
 use crate::run::Folder;
+use crate::sign::{fields, openssl_verifies};
 
 /// A document that gzip makes much smaller.
 fn long(version: &str) -> String {
@@ -81,44 +82,66 @@ fn what_gzip_makes_larger_is_sent_as_it_is() {
     assert_eq!(response.header("vary"), Some("accept-encoding"));
 }
 
-/// Whether the header has a signature by this public key over these bytes.
-fn verifies(header: &str, public: &str, document: &[u8]) -> bool {
-    let public: [u8; 32] = Base64::decode_vec(public).unwrap().try_into().unwrap();
-    let id: String = public[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-    let prefix = format!("k{id}=:");
-    let member = header.split(", ").find_map(|member| member.strip_prefix(&prefix)?.strip_suffix(':'));
-    let Some(member) = member else { return false };
-    let signature = Signature::from_slice(&Base64::decode_vec(member).unwrap()).unwrap();
-    VerifyingKey::from_bytes(&public).unwrap().verify(document, &signature).is_ok()
+fn signed_fields(response: &Response) -> SignedFields {
+    fields(|name| response.header(name).map(str::to_owned))
 }
 
 #[test]
-fn every_document_is_signed_by_every_key() {
+fn every_answer_is_signed_by_every_key() {
     let folder = Folder::new(&long("1"));
-    let [old, new] = ["old.pem", "new.pem"]
-        .map(|file| folder.run(&["keygen", "--out", file]).stdout.trim_end().to_owned());
-    let server = Server::start(&folder, &["--key", "old.pem", "--key", "new.pem"]);
+    let public = ["old.pem", "new.pem"]
+        .map(|file| PublicKey::parse(folder.run(&["keygen", "--out", file]).stdout.trim_end()).unwrap());
+    let arguments =
+        ["--key", "old.pem", "--key", "new.pem", "--audience", "production", "--signature-lifetime", "2m"];
+    let server = Server::start(&folder, &arguments);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let plain = server.get("/document.json", &[]);
-    let header = plain.header("x-turquoise-signature").unwrap();
-    for public in [&old, &new] {
-        assert!(verifies(header, public, long("1").as_bytes()), "{header}");
-        assert!(!verifies(header, public, long("2").as_bytes()));
-    }
-    let signed = folder.run(&["sign", "document.json", "--key", "old.pem", "--key", "new.pem"]).stdout;
-    assert_eq!(signed.trim_end(), header, "`sign` says the same");
     let zipped = server.get("/document.json", &[("accept-encoding", "gzip")]);
-    assert_eq!(zipped.header("x-turquoise-signature"), Some(header), "over the identity coding");
     let known = server.get("/document.json", &[("if-none-match", plain.header("etag").unwrap())]);
-    assert_eq!((known.status, known.header("x-turquoise-signature")), (304, Some(header)));
-    rename(&folder, &long("2"));
-    server.until_served(&long("2"));
-    let changed = server.get("/document.json", &[]);
-    assert!(verifies(changed.header("x-turquoise-signature").unwrap(), &new, long("2").as_bytes()));
-    assert_eq!(
-        start(&folder).get("/document.json", &[]).header("x-turquoise-signature"),
-        None,
-        "without a key"
-    );
+    assert_eq!((known.status, zipped.header("content-encoding")), (304, Some("gzip")));
+    for response in [&plain, &zipped, &known] {
+        let fields = signed_fields(response);
+        for (key, file) in public.iter().zip(["old.pem", "new.pem"]) {
+            let keys = [key.clone()];
+            let trust = Trust { keys: &keys, audience: Some("production") };
+            let digest = DocumentDigest::of(long("1").as_bytes());
+            let Validity { created, expires } = trust.verify(&fields, &digest, Some(now)).unwrap();
+            assert!(created >= now && expires == created + 120, "{created} {expires}");
+            openssl_verifies(&folder, file, &key.id(), &fields, long("1").as_bytes());
+            let other = DocumentDigest::of(long("2").as_bytes());
+            assert_eq!(trust.verify(&fields, &other, Some(now)), Err(Untrusted::Digest));
+        }
+    }
+    assert!(!start(&folder).get("/document.json", &[]).headers().any(|name| name.contains("signature")));
+    folder.run(&["serve", "document.json", "--audience", "a"]).refused(2, &["--key"]);
+}
+
+#[test]
+fn signatures_are_renewed_while_it_serves() {
+    let folder = Folder::new(&document("1"));
+    let public = folder.run(&["keygen", "--out", "key.pem"]).stdout;
+    let keys = [PublicKey::parse(public.trim_end()).unwrap()];
+    let server = Server::start(&folder, &["--key", "key.pem"]);
+    let created = |known: &str| {
+        let response = server.get("/document.json", &[("if-none-match", known)]);
+        let digest = DocumentDigest::of(document("1").as_bytes());
+        Trust { keys: &keys, audience: None }
+            .verify(&signed_fields(&response), &digest, None)
+            .unwrap()
+            .created
+    };
+    let etag = server.etag();
+    let (first, whole) = (created(&etag), created("\"x\""));
+    assert!(whole - first <= 1, "200 and 304 alike");
+    std::thread::sleep(Duration::from_millis(1100));
+    assert!(created(&etag) > first);
+    // Who waited gets one of when the wait ended.
+    let start = Instant::now();
+    let response = server.get("/document.json", &[("if-none-match", &etag), ("prefer", "wait=2")]);
+    let digest = DocumentDigest::of(document("1").as_bytes());
+    let trust = Trust { keys: &keys, audience: None };
+    let waited = trust.verify(&signed_fields(&response), &digest, None).unwrap().created;
+    assert!(start.elapsed() >= Duration::from_secs(2) && waited >= first + 3, "{waited} {first}");
 }
 
 #[test]

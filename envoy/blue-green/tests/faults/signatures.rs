@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use envoy_harness::log::Mark;
@@ -9,8 +10,6 @@ use envoy_harness::paths;
 
 use crate::endure::{AFTER_FAILURES, Fault};
 use crate::fixture::{Fixture, Start};
-
-const HEADER: &str = "x-turquoise-signature";
 
 /// Keys as users make them: by the command line.
 struct Key {
@@ -25,16 +24,14 @@ impl Key {
         Ok(Self { public: told(output)?, file })
     }
 
-    /// The header's value for the document in this file.
+    /// The header fields for the document in this file.
     fn sign(&self, document: &Path) -> Result<String> {
-        told(
-            Command::new(paths::turquoise()?)
-                .arg("sign")
-                .arg(document)
-                .arg("--key")
-                .arg(&self.file)
-                .output()?,
-        )
+        self.sign_with(document, &[])
+    }
+
+    fn sign_with(&self, document: &Path, options: &[&str]) -> Result<String> {
+        let mut command = Command::new(paths::turquoise()?);
+        told(command.arg("sign").arg(document).arg("--key").arg(&self.file).args(options).output()?)
     }
 }
 
@@ -61,7 +58,7 @@ async fn what_nobody_trusted_signed_does_not_come_into_force() -> Result<()> {
     for (name, says, signature) in faults {
         let fault = Fault { name, refused: Some("signature"), says };
         let text = text.clone();
-        fixture.endures(&fault, async |origin| origin.publish_with(text, HEADER, &signature)).await?;
+        fixture.endures(&fault, async |origin| origin.publish_with(text, &signature)).await?;
     }
     signed(&mut fixture, &ours, "blue").await?;
     fixture.finish().await
@@ -82,7 +79,40 @@ async fn signed(fixture: &mut Fixture, key: &Key, colour: &'static str) -> Resul
     fixture.edit(colour)?;
     let signature = key.sign(fixture.document.path())?;
     let published = fixture.obeyed(colour, AFTER_FAILURES, async |origin, text| {
-        origin.publish_with(text.to_owned(), HEADER, &signature)
+        origin.publish_with(text.to_owned(), &signature)
     });
     published.await.context("after a document was signed")
+}
+
+/// Somebody in the source's place goes on sending what it once said.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_is_frozen_ages_and_expires_and_its_document_stays() -> Result<()> {
+    let keys = tempfile::tempdir()?;
+    let key = Key::create(keys.path(), "key.pem")?;
+    let trusted = format!(r#""publicKeys": ["{}"], "audience": "shop", "timeout":"#, key.public);
+    let config = Start { config: &|config, _| config.replace(r#""timeout":"#, &trusted), ..Start::default() };
+    let mut fixture = Fixture::start(config).await?;
+    fixture.edit("green")?;
+    let options = ["--audience", "shop", "--lifetime", "20s"];
+    let fields = key.sign_with(fixture.document.path(), &options)?;
+    let published = fixture
+        .obeyed("green", AFTER_FAILURES, async |origin, text| origin.publish_with(text.to_owned(), &fields));
+    published.await.context("after a document was signed for 20 s")?;
+    let before = fixture.origin.requests();
+    tokio::time::sleep(Duration::from_secs(24)).await;
+    ensure!(fixture.origin.requests() > before, "the source is asked, and answers");
+    let status = fixture.status().await?;
+    ensure!(status["inForce"] == "fetched" && status["signature"]["expired"] == true, "{status:#}");
+    ensure!(status["ageSeconds"].as_u64() >= Some(20), "{status:#}");
+    ensure!(status["lastError"]["stage"] == "expired", "{status:#}");
+    ensure!(fixture.count("turquoise_refusals_total", ("reason", "expired")).await? > 0, "not counted");
+    let lines = fixture.lines(Mark::default());
+    ensure!(lines.iter().any(|line| line.contains("is not confirmed any more")), "{lines:#?}");
+    // A signature that is newer, and nothing else.
+    let renewed = key.sign_with(fixture.document.path(), &options)?;
+    fixture.origin.publish_with(fixture.document.text(), &renewed)?;
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let status = fixture.status().await?;
+    ensure!(status["signature"]["expired"] == false, "{status:#}");
+    fixture.finish().await
 }

@@ -67,13 +67,13 @@ async fn when_the_vm_that_asks_dies_another_asks() -> Result<()> {
     let mut fixture = start().await?;
     fixture.release("green", AFTER_REFUSALS).await?;
     let mark = fixture.scenario.envoy.log().mark();
-    fixture.origin.publish_with(fixture.document.text() + "\n", TRAP, "now")?;
+    fixture.origin.publish_with(fixture.document.text() + "\n", &format!("{TRAP}: now"))?;
     let died = "proxy_on_http_call_response failed";
     fixture.scenario.envoy.log().wait_for(mark, died, PATIENCE).await?;
     fixture.edit("blue")?;
     let swaps = fixture.scenario.swaps().await?;
     fixture.changes();
-    fixture.origin.publish_with(fixture.document.text(), "x-other", "header")?;
+    fixture.origin.publish_with(fixture.document.text(), "x-other: header")?;
     let published = Instant::now();
     while fixture.scenario.swaps().await? < swaps + WORKERS as u64 {
         ensure!(published.elapsed() < SUCCESSION, "not all workers obey within {SUCCESSION:?}");
