@@ -107,7 +107,7 @@ impl Plugin {
             }
             (Err(refusal), false) => {
                 self.note_fatal(&refusal, &job.record);
-                self.declined(&refusal, job.record, now);
+                self.declined(&refusal, &job.record, now);
             }
         }
     }
@@ -120,7 +120,7 @@ impl Plugin {
 
     /// Does without a document that the proxy has. One over which a VM died is withdrawn for all of them, if there is one
     /// to go back to.
-    fn declined(&mut self, refusal: &Refusal, record: DocumentRecord, now: u64) {
+    fn declined(&mut self, refusal: &Refusal, record: &DocumentRecord, now: u64) {
         let Some(feed) = &mut self.feed else { return };
         let withdraws = |source: &mut SourceRecord| source.withdraw(record.fingerprint);
         let withdrawn = match refusal.reason {
@@ -135,7 +135,7 @@ impl Plugin {
             }
             None => "the document that this proxy has was refused under this configuration",
         };
-        feed.declined = Some(Declined::new(&record, refusal.reason));
+        feed.declined = Some(Declined::new(record, refusal.reason));
         self.metrics.refused(refusal.reason);
         self.complain(refusal.reason.name(), refusal.path.as_deref(), what, &refusal.message, now);
     }

@@ -72,7 +72,7 @@ async fn what_must_not_come_into_force_does_not() -> Result<()> {
         (
             "with a typo in the release's rule",
             "invalid",
-            "$.routes[0].flag: the flag `shop-release` does not compile: $.flags.shop-release.targeting.if[0]: `starts_wiht`",
+            "the flag `shop-release` does not compile: $.flags.shop-release.targeting.if[0]: `starts_wiht`",
             with_rule(
                 &whole,
                 "shop-release",
@@ -88,7 +88,7 @@ async fn what_must_not_come_into_force_does_not() -> Result<()> {
         (
             "with a typo in the gate's rule",
             "invalid",
-            "$.routes[0].gate.flag: the flag `special-feature` does not compile",
+            "the flag `special-feature` does not compile",
             with_rule(&whole, "special-feature", json!({ "if": [{ "$ref": "testers" }, "on"] }))?,
         ),
         ("with a document of another kind", "invalid", "object", "[1, 2, 3]".to_owned()),
