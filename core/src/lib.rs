@@ -53,7 +53,7 @@ mod text;
 mod value;
 mod version;
 
-pub use compile::{Compilation, CompileOptions, portability};
+pub use compile::{Compilation, CompileOptions, MAX_DOCUMENT_BYTES, portability};
 pub use decision::Decision;
 pub use eval::{Scratch, Timestamp};
 pub use explain::{

@@ -18,6 +18,9 @@ const LONGEST_BACKOFF_MILLISECONDS: u64 = 10_000;
 /// questions may follow each other faster.
 const QUESTION_MILLISECONDS: u64 = 50;
 
+/// A longer ETag counts as none: sent back, it could be more than the source takes of a header, for ever.
+const MAX_ETAG_BYTES: usize = 512;
+
 /// A source that is being polled.
 #[derive(Debug, Default)]
 pub(crate) struct Poller {
@@ -230,7 +233,8 @@ fn read_answer(headers: usize, waited: u64, deadline: u64, about: Option<u64>) -
     let headers = host::headers(Map::CalloutResponse);
     match headers.get(":status").unwrap_or_default() {
         b"200" => {
-            let etag = headers.get("etag").and_then(|etag| std::str::from_utf8(etag).ok()).map(str::to_owned);
+            let etag = headers.get("etag").filter(|etag| etag.len() <= MAX_ETAG_BYTES);
+            let etag = etag.and_then(|etag| std::str::from_utf8(etag).ok()).map(str::to_owned);
             Answer::Document(headers, etag)
         }
         b"304" => Answer::NotModified(about),

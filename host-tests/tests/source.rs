@@ -125,7 +125,7 @@ fn a_release_or_a_gate_with_a_mistake_in_its_rule_changes_nothing_and_says_where
         (with("special", tester.clone()), "$.routes[0].gate.flag", "$.flags.special.targeting"),
     ];
     for (number, (body, place, reason)) in mistakes.into_iter().enumerate() {
-        running.advance(Duration::from_secs(60));
+        running.advance(INTERVAL);
         running.callout().answer(Response::new(200).body(body)).unwrap();
         let said = |line: &str| line.contains(place) && line.contains(reason);
         assert!(

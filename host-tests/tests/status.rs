@@ -156,7 +156,7 @@ fn before_anything_was_fetched_it_says_so() {
         (&page["ageSeconds"], &page["etag"], &page["lastError"]),
         (&Value::Null, &Value::Null, &Value::Null)
     );
-    let source = json!({ "cluster": CLUSTER, "authority": CLUSTER, "path": "/document.json", "signed": false, "alternates": false });
+    let source = json!({ "cluster": CLUSTER, "authority": CLUSTER, "path": "/document.json", "signed": false, "audience": null, "alternates": false });
     assert_eq!(page["source"], source);
     assert_eq!(page["counts"]["flags"], 3);
     assert_eq!(page["counts"]["routes"], 2);

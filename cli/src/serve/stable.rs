@@ -5,10 +5,12 @@
 //! again at the next look.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read as _};
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use turquoise_core::MAX_DOCUMENT_BYTES;
 
 /// For how long a file that was just written may have been written again without looking any different.
 const FRESH: Duration = Duration::from_millis(100);
@@ -66,8 +68,12 @@ pub(super) fn read(path: &Path) -> io::Result<(Stamp, Vec<u8>)> {
     for _ in 0..MAX_READS {
         let mut file = File::open(path)?;
         let before = Stamp::of(&file.metadata()?);
+        // One byte more than any document may have shows that it is none; the rest need not be in memory.
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
+        Read::by_ref(&mut file).take(MAX_DOCUMENT_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+        if bytes.len() > MAX_DOCUMENT_BYTES {
+            return Ok((before, bytes));
+        }
         let after = Stamp::of(&file.metadata()?);
         // Some file systems have files of no size that hold something all the same.
         if before == after && (after.size == bytes.len() as u64 || after.size == 0) {

@@ -39,7 +39,7 @@ pub use compilation::Compilation;
 pub use portable::portability;
 
 /// The largest document, in bytes. Positions in it must fit 32 bits, and a proxy must have room for it.
-pub(crate) const MOST_BYTES: usize = 64 << 20;
+pub const MAX_DOCUMENT_BYTES: usize = 64 << 20;
 
 /// The keys of a document. flagd ignores others, so they are no errors.
 const SECTIONS: [&str; 5] = ["$schema", "metadata", "$evaluators", "flags", "routes"];
@@ -85,8 +85,9 @@ impl Snapshot {
 
 /// The text of a document.
 fn text_of(document: Cow<'_, [u8]>) -> Result<Cow<'_, str>, CompileError> {
-    if document.len() > MOST_BYTES {
-        let message = format!("{} bytes are more than a document may have ({MOST_BYTES})", document.len());
+    if document.len() > MAX_DOCUMENT_BYTES {
+        let message =
+            format!("{} bytes are more than a document may have ({MAX_DOCUMENT_BYTES})", document.len());
         return Err(CompileError::of(message, None));
     }
     match document {

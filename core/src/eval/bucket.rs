@@ -102,7 +102,11 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
                 (self.flag, self.scope) = outer;
                 match result {
                     Ok(Operand::Null) => flag.default,
-                    Ok(value) => self.with_name(value, |name| snapshot.variant_named(flag, name)).flatten(),
+                    Ok(value) => {
+                        // They are looked through, and the rule may ask for each item of a list.
+                        self.charge(flag.variants as usize / 4)?;
+                        self.with_name(value, |name| snapshot.variant_named(flag, name)).flatten()
+                    }
                     Err(Fault::TooMuchWork) => return Err(Fault::TooMuchWork),
                     Err(_) => None,
                 }

@@ -43,6 +43,9 @@ const HASHED_PER_STEP: usize = 64;
 /// How many bytes are read, as a number or in their order, in the time of a step.
 const READ_PER_STEP: usize = 16;
 
+/// How many bytes of two texts are compared in a step: they may both be long constants, compared for each item of a list.
+const COMPARED_PER_STEP: usize = 64;
+
 /// The most bytes of text, and the most items of lists, that one evaluation may build.
 pub(crate) const MOST_BUILT: usize = 65_536;
 
@@ -419,10 +422,12 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
             View::Text(_) => self.in_text(needle)?,
             _ => needle,
         };
+        // Each item may be a text as long as the needle.
+        let item = 1 + self.text_len(&needle) / COMPARED_PER_STEP;
         self.charge(match self.view(&haystack) {
             View::Text(text) => text.len() / 64,
-            View::Array(items) => items.len(),
-            View::List(items) => items.len(),
+            View::Array(items) => items.len().saturating_mul(item),
+            View::List(items) => items.len().saturating_mul(item),
             _ => 0,
         })?;
         Ok(coerce::contains(self, &needle, &haystack))
@@ -430,23 +435,31 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
 
     /// `in` a list of constant texts.
     fn one_of(&mut self, needle: NodeId, texts: Arguments) -> Result<bool, Fault> {
-        self.charge(texts.len as usize / 4 + 1)?;
+        let listed = texts.len as usize;
+        self.charge(listed / 4 + 1)?;
         let snapshot = self.snapshot;
+        // Texts as long as the needle are compared with it as a whole.
+        let compared = |needle: &str| (needle.len() / COMPARED_PER_STEP).saturating_mul(listed);
         let value;
         let needle = match snapshot.rules.nodes.get(needle.0 as usize) {
             Some(Node::Attribute(index)) => match self.attribute_value(*index) {
-                Value::String(needle) => needle,
+                Value::String(needle) => {
+                    self.charge(compared(needle))?;
+                    needle
+                }
                 _ => return Ok(false),
             },
             _ => {
                 value = self.eval(needle)?;
                 let View::Text(needle) = self.view(&value) else { return Ok(false) };
+                let steps = compared(needle);
+                self.charge(steps)?;
+                let View::Text(needle) = self.view(&value) else { return Ok(false) };
                 needle
             }
         };
         let start = texts.start as usize;
-        let listed =
-            snapshot.rules.texts.get(start..start.saturating_add(texts.len as usize)).unwrap_or_default();
+        let listed = snapshot.rules.texts.get(start..start.saturating_add(listed)).unwrap_or_default();
         Ok(snapshot.text.lists(listed, needle))
     }
 
@@ -455,10 +468,12 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
         if let Some(Node::Text(affix)) = self.snapshot.rules.nodes.get(affix.0 as usize)
             && let Some(text) = self.attribute_text(text)
         {
-            self.charge(2)?;
-            return Ok(Operand::Bool(test(text, self.snapshot.text.get(*affix))));
+            let affix = self.snapshot.text.get(*affix);
+            self.charge(2 + text.len().min(affix.len()) / COMPARED_PER_STEP)?;
+            return Ok(Operand::Bool(test(text, affix)));
         }
         let (text, affix) = (self.eval(text)?, self.eval(affix)?);
+        self.charge(self.text_len(&text).min(self.text_len(&affix)) / COMPARED_PER_STEP)?;
         Ok(match (self.view(&text), self.view(&affix)) {
             (View::Text(text), View::Text(affix)) => Operand::Bool(test(text, affix)),
             _ => Operand::Null,

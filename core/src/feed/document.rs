@@ -7,7 +7,7 @@
 //! that is late finds out.
 
 use super::fields::{Fields, Writer};
-use crate::compile::MOST_BYTES;
+use crate::compile::MAX_DOCUMENT_BYTES;
 use crate::signature::{SignedFields, Validity};
 
 /// Documents lie in pieces of so many bytes.
@@ -94,7 +94,7 @@ impl DocumentRecord {
             generation: fields.number(1)?,
             fingerprint: fields.number(2)?,
             confirmed: fields.number(3)?,
-            length: usize::try_from(fields.number(4)?).ok().filter(|length| *length <= MOST_BYTES)?,
+            length: usize::try_from(fields.number(4)?).ok().filter(|length| *length <= MAX_DOCUMENT_BYTES)?,
             place: u32::try_from(fields.number(5)?).ok()?,
             etag: fields.text(6),
             provenance: Provenance::decode(&fields)?,

@@ -1,7 +1,7 @@
 //! What the VMs of one proxy tell each other about documents: records in the proxy's shared data, and the rules by which
 //! they change. Whoever has a proxy (the filter) reads and writes the bytes; nothing here calls anything.
 //!
-//! A record is a list of fields ([`fields`]), so that a field can be added without another format: who does not know it
+//! A record is a list of fields (`fields.rs`), so that a field can be added without another format: who does not know it
 //! skips it. Another meaning of a field needs another [`PREFIX`]: two versions of the module may run in one proxy while
 //! a listener is updated. Bytes that are no record read as "there is none", never as a panic.
 //!

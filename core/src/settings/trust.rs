@@ -2,7 +2,7 @@
 
 use serde::de::{Deserialize, Deserializer, Error};
 
-use crate::compile::MOST_BYTES;
+use crate::compile::MAX_DOCUMENT_BYTES;
 use crate::signature::{PublicKey, check_audience};
 
 pub(super) fn default_max_bytes() -> usize {
@@ -12,8 +12,10 @@ pub(super) fn default_max_bytes() -> usize {
 pub(super) fn max_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
     let bytes = value.as_u64().and_then(|bytes| usize::try_from(bytes).ok());
-    bytes.filter(|bytes| (1..=MOST_BYTES).contains(bytes)).ok_or_else(|| {
-        D::Error::custom(format!("must be a whole number of bytes from 1 to {MOST_BYTES}, this is `{value}`"))
+    bytes.filter(|bytes| (1..=MAX_DOCUMENT_BYTES).contains(bytes)).ok_or_else(|| {
+        D::Error::custom(format!(
+            "must be a whole number of bytes from 1 to {MAX_DOCUMENT_BYTES}, this is `{value}`"
+        ))
     })
 }
 

@@ -9,6 +9,7 @@
 //! that a route or a gate uses may not fail, so the first such result is kept, whatever tells of it (see `in_use.rs`); what
 //! nobody gets (a share of 0, a branch behind a constant condition) does not count for that.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 
 use serde_json::Value;
@@ -54,6 +55,9 @@ const BOOLEAN: [&str; 20] = [
     "ramp",
 ];
 
+/// How many values are looked at in the time in which a part is compiled.
+const LOOKED_PER_PART: usize = 16;
+
 /// Operators that give numbers.
 const NUMERIC: [&str; 7] = ["+", "-", "*", "/", "%", "max", "min"];
 
@@ -61,19 +65,26 @@ const NUMERIC: [&str; 7] = ["+", "-", "*", "/", "%", "max", "min"];
 pub(in crate::compile) struct Variants<'v> {
     names: Vec<&'v str>,
     set: HashSet<&'v str>,
+    have_number: OnceCell<bool>,
 }
 
 impl<'v> FromIterator<&'v str> for Variants<'v> {
     fn from_iter<I: IntoIterator<Item = &'v str>>(names: I) -> Self {
         let names: Vec<_> = names.into_iter().collect();
         let set = if names.len() > FEW { names.iter().copied().collect() } else { HashSet::new() };
-        Self { names, set }
+        Self { names, set, have_number: OnceCell::new() }
     }
 }
 
 impl Variants<'_> {
     fn has(&self, name: &str) -> bool {
         if self.names.len() > FEW { self.set.contains(name) } else { self.names.contains(&name) }
+    }
+
+    /// Whether any of them is a number. Looked for once, however many results of the rule are numbers.
+    fn have_number(&self) -> bool {
+        let is_number = |name: &&str| name.parse::<f64>().is_ok();
+        *self.have_number.get_or_init(|| self.names.iter().any(is_number))
     }
 
     /// What would be right instead of `name`.
@@ -111,18 +122,20 @@ impl Use {
 fn constant(value: &Value) -> Option<bool> {
     match value {
         Value::Object(members) if !members.is_empty() => None,
-        Value::Array(items) if !items.iter().all(|item| constant(item).is_some()) => None,
+        // Whatever its items are.
+        Value::Array(items) => Some(!items.is_empty()),
         constant => Some(truthy(View::from(constant))),
     }
 }
 
-/// Whether a rule may give one value here and another there.
-fn varies(value: &Value) -> bool {
+/// Whether a rule may give one value here and another there; counts the values that it looks at.
+fn varies(value: &Value, looked: &mut usize) -> bool {
+    *looked += 1;
     match value {
-        Value::Array(items) => items.iter().any(varies),
+        Value::Array(items) => items.iter().any(|item| varies(item, looked)),
         Value::Object(members) => members.iter().any(|(operator, value)| {
             let reads = ["var", "missing", "missing_some", "fractional", "split", "ramp", "flag", "$ref"];
-            reads.contains(&operator.as_str()) || varies(value)
+            reads.contains(&operator.as_str()) || varies(value, looked)
         }),
         _ => false,
     }
@@ -208,7 +221,7 @@ impl RuleCompiler<'_> {
             (operator, value) if BOOLEAN.contains(&operator) => {
                 let lacks = |is: bool, name| is && !variants.has(name);
                 // What is the same for everybody is no condition, but perhaps a test.
-                if (operator == "ramp" || varies(value)) && has_arguments(operator, value) {
+                if (operator == "ramp" || self.varies(value)) && has_arguments(operator, value) {
                     match (lacks(used.if_true, "true"), lacks(used.if_false, "false")) {
                         (true, true) => self.missing("`true` or `false`", variants, path, used, false),
                         (true, false) => self.missing("`true`", variants, path, used, false),
@@ -218,13 +231,23 @@ impl RuleCompiler<'_> {
                 }
             }
             (operator, _) if NUMERIC.contains(&operator) && (used.if_true || used.if_false) => {
-                let is_number = |name: &&str| name.parse::<f64>().is_ok();
-                if !variants.names.iter().any(is_number) {
+                if !variants.have_number() {
                     self.missing("a number", variants, path, used, false);
                 }
             }
             _ => {}
         }
+    }
+
+    /// Whether a rule may give one value here and another there; false where looking takes too long: a long list that
+    /// flags refer to is looked through for each reference.
+    fn varies(&mut self, value: &Value) -> bool {
+        if !self.evaluators.charge(1, 0) {
+            return false;
+        }
+        let mut looked = 0;
+        let varies = varies(value, &mut looked);
+        self.evaluators.charge(looked / LOOKED_PER_PART, 0) && varies
     }
 
     fn branches(&mut self, values: &[Value], variants: &Variants<'_>, path: &Path<'_>, used: Use) {
