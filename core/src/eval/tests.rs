@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{HASHED_PER_STEP, MOST_STEPS, READ_PER_STEP};
+use super::{COMPARED_PER_STEP, HASHED_PER_STEP, MOST_STEPS, READ_PER_STEP};
 use crate::{Context, Scratch, Snapshot, Timestamp};
 
 /// The variant that a rule chooses, or the error's code.
@@ -278,4 +278,41 @@ fn wide_values_take_steps() {
     // Their order is found by looking at all of them for each.
     let (some, twice) = (taken(members(30)), taken(members(60)));
     assert!(twice > 3 * some, "{some} steps, and {twice} for twice the members");
+}
+
+#[test]
+fn long_constants_that_are_compared_for_each_item_take_steps() {
+    let rules = |text: String| {
+        let other = format!("{text}-");
+        let items = vec![0; 20];
+        [
+            json!({ "some": [items, { "!": [{ "starts_with": [text, text] }] }] }),
+            json!({ "some": [items, { "!": [{ "in": [text, [0, text]] }] }] }),
+            json!({ "some": [items, { "!": [{ "in": [text, [text, other]] }] }] }),
+        ]
+    };
+    for (short, long) in rules("x".to_owned()).into_iter().zip(rules("x".repeat(64_000))) {
+        let more = steps(&long, 2, json!({})) - steps(&short, 2, json!({}));
+        let rule: String = long["some"][1].to_string().chars().take(30).collect();
+        assert!(more >= 20 * 63_000 / COMPARED_PER_STEP, "{rule}: {more} steps more");
+    }
+}
+
+#[test]
+fn looking_for_a_variant_of_another_flag_takes_steps() {
+    let taken = |variants: usize| {
+        let names: Value = (0..variants).map(|number| (format!("v{number}"), json!(number))).collect();
+        let rule = json!({ "some": [vec![0; 20], { "==": [{ "flag": "g" }, "none"] }] });
+        let document = json!({ "flags": {
+            "g": { "state": "ENABLED", "variants": names, "targeting": { "cat": ["v", { "var": "number" }] } },
+            "f": { "state": "ENABLED", "variants": { "true": 1, "false": 2 }, "targeting": rule }
+        } });
+        let snapshot = Snapshot::compile(document.to_string().as_bytes()).unwrap();
+        let mut scratch = Scratch::default();
+        scratch.limit(Some(MOST_STEPS));
+        let context = Context::new(json!({ "number": variants - 1 }));
+        snapshot.evaluate("f", &context, Timestamp(0), &mut scratch);
+        (MOST_STEPS - scratch.left.unwrap()) as usize
+    };
+    assert!(taken(10_000) >= taken(10) + 20 * 9_000 / 4);
 }

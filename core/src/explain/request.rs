@@ -184,7 +184,9 @@ impl Snapshot {
         }
         if !route.methods.is_empty() {
             let methods: Vec<_> = route.methods.iter().map(|method| format!("`{}`", text(*method))).collect();
-            let is_method = |method: &Text| self.is_method(route, *method, request);
+            let (overrides, own) = (self.overrides(request), request.method());
+            let could_mean = |method: &[u8]| overrides.could_mean(own, method);
+            let is_method = |method: &Text| self.is_method(route, *method, request, &could_mean);
             if !route.methods.iter().any(is_method) {
                 return Err(format!("the method is not {}", methods.join(" or ")));
             }

@@ -4,14 +4,11 @@
 //! takes those that some server could take for the same: its gate must hold for what the application sees. So a request
 //! that can be read in several ways meets several gates, and passes only if all of them are open.
 
+use super::methods::is_taken_for;
 use super::spelling::{Spelling, is_canonical};
 use super::{PathPattern, Route, RouteId};
-use crate::request::{Host, Request, query, without_query};
-use crate::settings::is_same_header;
+use crate::request::{Host, Request, without_query};
 use crate::snapshot::Snapshot;
-
-/// Headers by which frameworks let a request say that it means another method.
-const METHOD_OVERRIDES: [&[u8]; 3] = [b"x-http-method-override", b"x-http-method", b"x-method-override"];
 
 /// Where a request goes by the routes, before any flag is asked.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -27,17 +24,31 @@ impl Snapshot {
     pub(crate) fn taken<R: Request + ?Sized>(&self, request: &R) -> Taken {
         let routes = &self.routes;
         let host = self.host(request);
-        let route = self.route_under(host.as_ref(), request);
+        let overrides = self.overrides(request);
+        let route = self.route_under(host.as_ref(), request, &overrides);
         let path = without_query(request.path());
-        let is_overridden = routes.gates_name_methods && is_overridden(request);
+        let is_overridden = !overrides.is_empty();
         let has_host = host.is_some() || !routes.gates.names_hosts();
         if routes.gates.is_empty() || (is_canonical(path) && has_host && !is_overridden) {
             return Taken { route, others: Vec::new() };
         }
         let spelling = Spelling::of(path);
         let mut met = Vec::new();
-        // Of several routes with one pattern, the first that takes the request takes all of them.
-        let found = |found: &[u32]| met.extend(found.iter().find(|id| self.matches(RouteId(**id), request)));
+        let found = |found: &[u32]| {
+            // Of several routes with one pattern, the first that takes the request takes all of them. But each method that
+            // the request could mean may have another first.
+            let own = request.method();
+            let mut first = |means: &dyn Fn(&[u8]) -> bool| {
+                met.extend(found.iter().find(|id| self.matches(RouteId(**id), request, means)));
+            };
+            first(&|method| is_taken_for(own, method));
+            for meant in overrides.methods() {
+                first(&|method| is_taken_for(meant, method));
+            }
+            if overrides.is_any() {
+                met.extend(found.iter().filter(|id| self.matches(RouteId(**id), request, &|_| true)));
+            }
+        };
         let host = host.as_ref().map(Host::as_bytes);
         if spelling.is_ambiguous() || !has_host {
             routes.gates.scan(&self.text, host, |is_exact, pattern| spelling.meets(is_exact, pattern), found);
@@ -85,28 +96,77 @@ impl Snapshot {
     }
 }
 
-/// Whether a server could take the request for one with this method: it answers HEAD as it does GET, without the body.
-pub(super) fn could_mean<R: Request + ?Sized>(request: &R, method: &[u8]) -> bool {
-    request.method().eq_ignore_ascii_case(method)
-        || (method.eq_ignore_ascii_case(b"GET") && request.method().eq_ignore_ascii_case(b"HEAD"))
-        || overriding(request).any(|other| other.trim_ascii().eq_ignore_ascii_case(method))
-        || in_query(request).any(|other| other.eq_ignore_ascii_case(method))
-}
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
 
-fn is_overridden<R: Request + ?Sized>(request: &R) -> bool {
-    overriding(request).next().is_some() || in_query(request).next().is_some()
-}
+    use super::*;
 
-fn overriding<R: Request + ?Sized>(request: &R) -> impl Iterator<Item = &[u8]> {
-    let is_override = |name: &[u8]| METHOD_OVERRIDES.iter().any(|known| is_same_header(name, known));
-    request.headers().filter(move |(name, _)| is_override(name)).map(|(_, value)| value)
-}
+    /// A request that counts how often it is looked at.
+    struct Counting {
+        path: String,
+        looks: Cell<usize>,
+    }
 
-fn in_query<R: Request + ?Sized>(request: &R) -> impl Iterator<Item = Vec<u8>> {
-    let query = query(request.path());
-    // Most queries have no such parameter, and need not be decoded.
-    let query = if query.windows(7).any(|seven| seven == b"_method") { query } else { &[] };
-    form_urlencoded::parse(query)
-        .filter(|(name, _)| name == "_method")
-        .map(|(_, value)| value.as_bytes().to_vec())
+    impl Request for Counting {
+        fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+            self.looks.set(self.looks.get() + 1);
+            [(&b"x-http-method-override"[..], &b"DELETE"[..])].into_iter()
+        }
+
+        fn method(&self) -> &[u8] {
+            b"POST"
+        }
+
+        fn host(&self) -> &[u8] {
+            b"shop.example.com"
+        }
+
+        fn path(&self) -> &[u8] {
+            self.looks.set(self.looks.get() + 1);
+            self.path.as_bytes()
+        }
+
+        fn property(&self, _: &str) -> Option<&str> {
+            None
+        }
+    }
+
+    fn snapshot(routes: &[String]) -> Snapshot {
+        let flag =
+            r#"{ "state": "ENABLED", "variants": { "on": true, "off": false }, "defaultVariant": "on" }"#;
+        let document = format!(r#"{{ "flags": {{ "f": {flag} }}, "routes": [{}] }}"#, routes.join(","));
+        Snapshot::compile(document.as_bytes()).unwrap()
+    }
+
+    fn gate(name: &str, path: &str, method: &str) -> String {
+        format!(
+            r#"{{ "name": "{name}", "match": {{ "path": {{ "prefix": "{path}" }}, "methods": ["{method}"] }}, "gate": {{ "flag": "f" }} }}"#
+        )
+    }
+
+    fn taken(snapshot: &Snapshot, path: &str) -> (Taken, usize) {
+        let request = Counting { path: path.to_owned(), looks: Cell::new(0) };
+        let taken = snapshot.taken(&request);
+        (taken, request.looks.get())
+    }
+
+    #[test]
+    fn a_request_is_read_once_however_many_gates_it_meets() {
+        let gates = |count| -> Vec<_> {
+            (0..count).map(|n| gate(&format!("g{n}"), &format!("/{n}"), "DELETE")).collect()
+        };
+        let path = format!("/.../{}?{}", "a/".repeat(100), "&_method=x".repeat(1000));
+        let (few, looks) = taken(&snapshot(&gates(2)), &path);
+        let (many, as_many) = taken(&snapshot(&gates(500)), &path);
+        assert_eq!((few.others.len(), many.others.len()), (1, 499), "it meets them all");
+        assert_eq!(looks, as_many);
+    }
+
+    #[test]
+    fn a_gate_for_one_method_hides_none_for_the_method_that_is_meant() {
+        let snapshot = snapshot(&[gate("post", "/items", "POST"), gate("delete", "/items", "DELETE")]);
+        let (Taken { route, others }, _) = taken(&snapshot, "/items/1");
+        assert_eq!((route, others), (Some(RouteId(0)), vec![RouteId(1)]));
+    }
 }

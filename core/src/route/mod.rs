@@ -2,6 +2,7 @@
 
 mod gates;
 mod index;
+mod methods;
 mod spelling;
 
 use crate::flag::{FlagId, VariantId};
@@ -11,6 +12,7 @@ use crate::text::Text;
 
 pub(crate) use gates::Taken;
 pub(crate) use index::{Index, IndexBuilder, PathPattern};
+pub(crate) use methods::Overrides;
 pub(crate) use spelling::Spelling;
 
 /// A route of one snapshot, counted in the order of the document.
@@ -112,7 +114,15 @@ impl Snapshot {
     /// The first route that matches host and path as they are written. Gates hold for other spellings, too, so that
     /// [`decide`](Self::decide) may find an earlier one, or one that is closed.
     pub fn route<R: Request + ?Sized>(&self, request: &R) -> Option<RouteId> {
-        self.route_under(self.host(request).as_ref(), request)
+        self.route_under(self.host(request).as_ref(), request, &self.overrides(request))
+    }
+
+    /// The methods that a request could mean besides its own; none where no gate names methods.
+    pub(crate) fn overrides<R: Request + ?Sized>(&self, request: &R) -> Overrides {
+        match self.routes.gates_name_methods {
+            true => Overrides::of(request),
+            false => Overrides::default(),
+        }
     }
 
     /// The host that a request asks for; none where no route names hosts.
@@ -120,15 +130,23 @@ impl Snapshot {
         self.routes.index.names_hosts().then(|| Host::of(request.host())).flatten()
     }
 
-    fn route_under<R: Request + ?Sized>(&self, host: Option<&Host>, request: &R) -> Option<RouteId> {
+    fn route_under<R: Request + ?Sized>(
+        &self,
+        host: Option<&Host>,
+        request: &R,
+        overrides: &Overrides,
+    ) -> Option<RouteId> {
         let (host, path) = (host.map(Host::as_bytes), path_only(request.path()));
-        self.routes.index.find(&self.text, host, path, |id| self.matches(id, request))
+        let own = request.method();
+        let could_mean = |method: &[u8]| overrides.could_mean(own, method);
+        self.routes.index.find(&self.text, host, path, |id| self.matches(id, request, &could_mean))
     }
 
-    /// Whether a route whose host and path match also matches in method and headers.
-    fn matches<R: Request + ?Sized>(&self, id: RouteId, request: &R) -> bool {
+    /// Whether a route whose host and path match also matches in method and headers; `means` says which methods a gate
+    /// takes the request's for.
+    fn matches<R: Request + ?Sized>(&self, id: RouteId, request: &R, means: &dyn Fn(&[u8]) -> bool) -> bool {
         let Some(route) = self.routes.routes.get(id.index()) else { return false };
-        let is_method = |method: &Text| self.is_method(route, *method, request);
+        let is_method = |method: &Text| self.is_method(route, *method, request, means);
         let has_header = |header: &HeaderMatch| {
             let mut values = request
                 .headers()
@@ -145,9 +163,18 @@ impl Snapshot {
     }
 
     /// Whether a request has a method of a route; a gate holds for every request that could mean it.
-    pub(crate) fn is_method<R: Request + ?Sized>(&self, route: &Route, method: Text, request: &R) -> bool {
+    pub(crate) fn is_method<R: Request + ?Sized>(
+        &self,
+        route: &Route,
+        method: Text,
+        request: &R,
+        means: &dyn Fn(&[u8]) -> bool,
+    ) -> bool {
         let method = self.text.get(method).as_bytes();
-        method == request.method() || (route.gate.is_some() && gates::could_mean(request, method))
+        match route.gate {
+            Some(_) => means(method),
+            None => method == request.method(),
+        }
     }
 
     /// Whether the gate opens for this value: it is closed by `false`, by a variant named `off`, and where there is

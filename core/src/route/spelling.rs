@@ -10,6 +10,7 @@
 //! `..` takes segments away and adds none, so what remains is always such a selection.
 
 use std::char;
+use std::ops::Range;
 
 /// With more segments than this, a path that goes up is compared with no pattern: it meets all of them.
 const MAX_SEGMENTS: usize = 64;
@@ -23,6 +24,9 @@ pub(crate) struct Spelling {
     end: usize,
     /// Whether it goes up, or could begin with a host.
     is_ambiguous: bool,
+    /// Where its segments lie in the text, if it is ambiguous; none where they are too many to be compared. It is compared
+    /// with the pattern of every gate, so the text is looked through once.
+    segments: Option<Vec<Range<usize>>>,
 }
 
 /// What a byte says of a path that has it. `Plain` stands for itself on every server.
@@ -73,8 +77,12 @@ impl Spelling {
         let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
         let path = without_authority(path);
         let rest = path.strip_prefix(b"/").unwrap_or(path);
-        let mut spelling =
-            Self { text: String::with_capacity(path.len()), end: usize::MAX, is_ambiguous: false };
+        let mut spelling = Self {
+            text: String::with_capacity(path.len()),
+            end: usize::MAX,
+            is_ambiguous: false,
+            segments: None,
+        };
         // Two slashes at the start may be followed by a host.
         spelling.is_ambiguous = path.starts_with(b"//") || path.starts_with(b"\\");
         let mut decoded = Vec::new();
@@ -84,6 +92,9 @@ impl Spelling {
             spelling.push_all(&decoded);
         }
         spelling.end = spelling.end.min(spelling.text.len());
+        if spelling.is_ambiguous {
+            spelling.segments = segments(&spelling.text);
+        }
         spelling
     }
 
@@ -143,12 +154,25 @@ impl Spelling {
             let rest = self.path().strip_prefix(pattern);
             return rest.is_some_and(|rest| rest.is_empty() || (!is_exact && rest.starts_with('/')));
         }
-        let mut segments = self.text.split('/').skip(1);
-        if segments.clone().nth(MAX_SEGMENTS).is_some() {
-            return true;
-        }
+        let Some(segments) = &self.segments else { return true };
+        let mut segments = segments.iter().filter_map(|segment| self.text.get(segment.clone()));
         pattern.split('/').skip(1).all(|sought| segments.any(|segment| segment == sought))
     }
+}
+
+/// Where the segments of a text lie, each behind a slash; none where they are too many.
+fn segments(text: &str) -> Option<Vec<Range<usize>>> {
+    let mut parts = text.split('/');
+    let mut start = parts.next().map_or(0, str::len) + 1;
+    let mut segments = Vec::new();
+    for segment in parts {
+        if segments.len() == MAX_SEGMENTS {
+            return None;
+        }
+        segments.push(start..start + segment.len());
+        start += segment.len() + 1;
+    }
+    Some(segments)
 }
 
 /// What follows scheme and host, where a proxy passes the absolute form on (RFC 9112, section 3.2.2).
