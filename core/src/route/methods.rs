@@ -4,8 +4,6 @@
 //! them in its own way. So whatever any of them could read counts. It is found out once for a request, however many gates
 //! there are.
 
-use std::borrow::Cow;
-
 use crate::request::{Request, query};
 use crate::settings::is_same_header;
 
@@ -95,7 +93,7 @@ fn could_override(parameter: &[u8]) -> bool {
 
 /// Whether a parameter is `_method` for some server: PHP drops blanks before a name, and takes what is no letter for `_`;
 /// many take `_method[]` for a list.
-fn is_override_parameter(name: &Cow<'_, str>) -> bool {
+fn is_override_parameter(name: &str) -> bool {
     // Longer names are none, whatever stands around the word.
     if name.len() > 64 {
         return false;

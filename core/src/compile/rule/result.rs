@@ -230,10 +230,12 @@ impl RuleCompiler<'_> {
                     }
                 }
             }
-            (operator, _) if NUMERIC.contains(&operator) && (used.if_true || used.if_false) => {
-                if !variants.have_number() {
-                    self.missing("a number", variants, path, used, false);
-                }
+            (operator, _)
+                if NUMERIC.contains(&operator)
+                    && (used.if_true || used.if_false)
+                    && !variants.have_number() =>
+            {
+                self.missing("a number", variants, path, used, false);
             }
             _ => {}
         }
