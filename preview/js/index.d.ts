@@ -167,8 +167,10 @@ export interface Step {
   operator?: string;
   /** The attribute that it read. */
   attribute?: string;
-  /** What it gave; absent when it failed. */
+  /** What it gave; absent when it failed. A number that JSON does not have is its text: `NaN`, `Infinity`, `-Infinity`. */
   value?: Json;
+  /** Of a condition, whether it holds. */
+  holds?: boolean;
   /** Why it failed. */
   error?: string;
   /** What decided, such as the branch that was taken. */

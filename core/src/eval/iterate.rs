@@ -8,25 +8,48 @@ use crate::value::Attributes;
 
 /// What is iterated over.
 #[derive(Clone, Copy)]
-enum List<'a> {
+pub(crate) enum List<'a> {
     Json(&'a [serde_json::Value]),
     Built(Span),
+}
+
+impl<'a> List<'a> {
+    /// A value as a list; none where it is something else.
+    pub(crate) fn of(value: Operand<'a>) -> Option<Self> {
+        match value {
+            Operand::List(span) => Some(Self::Built(span)),
+            Operand::Json(serde_json::Value::Array(items)) => Some(Self::Json(items)),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn len(self) -> usize {
+        match self {
+            Self::Json(items) => items.len(),
+            Self::Built(span) => span.len as usize,
+        }
+    }
 }
 
 impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
     /// The list that a node gives; what is falsy is an empty one.
     fn iterable(&mut self, list: NodeId) -> Result<List<'a>, Fault> {
-        match self.eval(list)? {
-            Operand::List(span) => Ok(List::Built(span)),
-            Operand::Json(serde_json::Value::Array(items)) => Ok(List::Json(items)),
-            other if matches!(other, Operand::Json(_)) || coerce::truthy(self.view(&other)) => {
+        let value = self.eval(list)?;
+        self.as_list(value)
+    }
+
+    /// A value as the list that is iterated over.
+    pub(crate) fn as_list(&self, value: Operand<'a>) -> Result<List<'a>, Fault> {
+        match List::of(value) {
+            Some(list) => Ok(list),
+            None if matches!(value, Operand::Json(_)) || coerce::truthy(self.view(&value)) => {
                 Err(Fault::NotAList)
             }
-            _ => Ok(List::Json(&[])),
+            None => Ok(List::Json(&[])),
         }
     }
 
-    fn item(&self, list: List<'a>, index: usize) -> Option<Operand<'a>> {
+    pub(crate) fn item(&self, list: List<'a>, index: usize) -> Option<Operand<'a>> {
         match list {
             List::Json(items) => items.get(index).map(Operand::from),
             List::Built(span) => span.of(&self.items).get(index).copied(),
@@ -54,10 +77,7 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
     pub(super) fn map(&mut self, list: NodeId, body: NodeId) -> Outcome<'a> {
         let list = self.iterable(list)?;
         self.reserve_items();
-        let len = match list {
-            List::Json(items) => items.len(),
-            List::Built(span) => span.len as usize,
-        };
+        let len = list.len();
         self.charge(len)?;
         let start = self.items.len();
         for _ in 0..len {

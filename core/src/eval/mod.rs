@@ -14,6 +14,7 @@ mod murmur3;
 mod network;
 mod operand;
 mod operator;
+mod room;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -27,10 +28,12 @@ use crate::value::{Attributes, Value};
 
 pub(crate) use bucket::WHOLE;
 pub(crate) use fractional::{MOST_WEIGHT, weight};
+pub(crate) use iterate::List;
 pub(crate) use murmur3::Murmur3;
 pub(crate) use network::parse_network;
 use operand::Span;
 pub(crate) use operand::{Operand, View};
+pub(crate) use room::Room;
 pub(crate) use variable::Scope;
 pub(crate) use version::{parse as parse_version, parse_operator as parse_version_operator};
 
@@ -110,6 +113,9 @@ pub(crate) struct Machine<'a, 's, A: ?Sized> {
     items: Vec<Operand<'a>>,
     pub(crate) scope: Scope<'a>,
     steps: u32,
+    /// How many items and bytes of text there may be.
+    most_items: usize,
+    most_text: usize,
 }
 
 impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
@@ -123,7 +129,18 @@ impl<'a, 's, A: Attributes + ?Sized> Machine<'a, 's, A> {
         scratch.text.clear();
         scratch.weights.clear();
         let steps = scratch.left.map_or(MOST_STEPS, |left| left.min(MOST_STEPS));
-        Self { snapshot, attributes, flag, now, scratch, items: Vec::new(), scope: Scope::Root, steps }
+        Self {
+            snapshot,
+            attributes,
+            flag,
+            now,
+            scratch,
+            items: Vec::new(),
+            scope: Scope::Root,
+            steps,
+            most_items: MOST_BUILT,
+            most_text: MOST_BUILT,
+        }
     }
 
     /// Evaluates a rule and hands its result to `read`, which can look at what was built.

@@ -1,7 +1,7 @@
 //! `cat` and `substr`. Texts that a rule builds lie in the scratch.
 
 use super::operand::{Operand, Span, View};
-use super::{Fault, MOST_BUILT, Machine, Outcome, coerce};
+use super::{Fault, Machine, Outcome, coerce};
 use crate::value::Attributes;
 
 impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
@@ -79,7 +79,7 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
 
     fn room_for(&mut self, len: usize) -> Result<(), Fault> {
         self.charge(len / 64)?;
-        if self.scratch.text.len().saturating_add(len) > MOST_BUILT {
+        if self.scratch.text.len().saturating_add(len) > self.most_text {
             return Err(Fault::TooMuchWork);
         }
         Ok(())

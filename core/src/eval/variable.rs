@@ -56,19 +56,24 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
     pub(super) fn computed(&mut self, path: NodeId) -> Outcome<'a> {
         let path = self.eval(path)?;
         self.charge(self.text_len(&path) / super::READ_PER_STEP)?;
-        let mut number = ryu_js::Buffer::new();
-        let path = match self.view(&path) {
-            View::Text(path) => path,
-            View::Number(index) => number.format(index),
-            View::Null => "",
-            _ => return Ok(Operand::Null),
-        };
-        Ok(match (path, self.scope) {
-            ("", Scope::Root) => self.attributes.whole().into(),
-            ("$flagd.flagKey", Scope::Root) => Operand::Text(self.snapshot.text.get(self.flag.key)),
-            ("$flagd.timestamp", Scope::Root) => Operand::Number(self.now.unix_seconds() as f64),
-            (path, _) => self.member(path),
-        })
+        Ok(self
+            .with_path(&path, |path| match (path, self.scope) {
+                ("", Scope::Root) => self.attributes.whole().into(),
+                ("$flagd.flagKey", Scope::Root) => Operand::Text(self.snapshot.text.get(self.flag.key)),
+                ("$flagd.timestamp", Scope::Root) => Operand::Number(self.now.unix_seconds() as f64),
+                (path, _) => self.member(path),
+            })
+            .unwrap_or(Operand::Null))
+    }
+
+    /// The path that a value means: a text itself, a number by its text, null an empty one.
+    pub(crate) fn with_path<T>(&self, path: &Operand<'a>, read: impl FnOnce(&str) -> T) -> Option<T> {
+        match self.view(path) {
+            View::Text(path) => Some(read(path)),
+            View::Number(index) => Some(read(ryu_js::Buffer::new().format(index))),
+            View::Null => Some(read("")),
+            _ => None,
+        }
     }
 
     /// The names among `names` that mean nothing here.
@@ -117,7 +122,7 @@ impl<'a, A: Attributes + ?Sized> Machine<'a, '_, A> {
     }
 
     pub(super) fn push(&mut self, value: Operand<'a>) -> Result<(), Fault> {
-        if self.items.len() >= super::MOST_BUILT {
+        if self.items.len() >= self.most_items {
             return Err(Fault::TooMuchWork);
         }
         self.items.push(value);

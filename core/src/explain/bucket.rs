@@ -2,36 +2,44 @@
 
 use serde_json::{Value as Json, json};
 
+use super::read::{json, shown};
 use super::time::rfc3339;
-use super::walk::{Names, Walk};
+use super::walk::Walk;
 use super::{Bucketing, Height, Share, Step};
-use crate::eval::{MOST_WEIGHT, WHOLE, weight};
+use crate::eval::{Fault, MOST_WEIGHT, Operand, WHOLE, weight};
 use crate::json::Path;
 use crate::rule::{BucketBy, Fractional, FractionalVersion, Node, NodeId, Position, Weight};
 use crate::value::Attributes;
 
 const NO_KEY: &str = "there is no targeting key to place";
 
-impl<A: Attributes + ?Sized> Walk<'_, A> {
-    pub(super) fn fractional(&mut self, index: u32, path: &Path<'_>, names: Names<'_>, step: &mut Step) {
+impl<'a, A: Attributes + ?Sized> Walk<'a, '_, A> {
+    /// Its key, its weights and its variants, in the order in which they are evaluated.
+    pub(super) fn fractional(&mut self, index: u32, path: &Path<'_>, step: &mut Step) {
         let snapshot = self.snapshot;
         let Some(fractional) = snapshot.rules.fractionals.get(index as usize) else { return };
-        let Some((by, key)) = self.fractional_key(fractional, path, names, step) else {
-            step.because = Some(NO_KEY.to_owned());
-            return;
+        let Ok(key) = self.fractional_key(fractional, path, step) else { return };
+        let hash = self.ask(|machine| machine.bucketing_hash(fractional)).ok().flatten();
+        let Ok(weights) = self.weights(fractional, path, step) else { return };
+        let Ok(are_variants) = self.variants(fractional, path, step) else { return };
+        let because = match (&key, hash, &weights) {
+            (None, ..) => Some(NO_KEY),
+            (_, None, _) => Some("the key is not one that can be placed"),
+            (.., None) => Some("the weights are not ones that shares can have"),
+            _ if !are_variants => Some("a list or an object can be no variant"),
+            _ => None,
         };
-        let Ok(Some(hash)) = self.ask(names, |machine| machine.bucketing_hash(fractional)) else {
-            step.because = Some("the key is not one that can be placed".to_owned());
-            return;
-        };
-        let Some(weights) = self.weights(fractional, path, names, step) else {
-            step.because = Some("the weights are not ones that shares can have".to_owned());
+        step.because = because.map(str::to_owned);
+        let (Some((by, key)), Some(hash), Some(weights), true) = (key, hash, weights, are_variants) else {
             return;
         };
         let total: u64 = weights.iter().sum();
         let place = (u64::from(hash) * total) >> 32;
         let nodes = fractional.buckets.iter().map(|bucket| bucket.variant);
         let (shares, here) = self.shares(nodes.zip(weights), total, place);
+        if here.is_none() {
+            step.because = Some("no share has any weight".to_owned());
+        }
         step.bucketing = Some(Bucketing {
             by,
             key,
@@ -45,37 +53,29 @@ impl<A: Attributes + ?Sized> Walk<'_, A> {
             shares,
             height: None,
         });
-        let offset = usize::from(matches!(fractional.by, BucketBy::Value(_)));
-        if let Some((index, bucket)) = here.and_then(|here| Some((here, fractional.buckets.get(here)?)))
-            && bucket.computed
-        {
-            step.steps.push(self.step(bucket.variant, &path.index(index + offset).index(0), names).0);
-        }
     }
 
+    /// What is placed, and where it comes from; none when there is no targeting key.
     fn fractional_key(
         &mut self,
         fractional: &Fractional,
         path: &Path<'_>,
-        names: Names<'_>,
         step: &mut Step,
-    ) -> Option<(&'static str, Json)> {
+    ) -> Result<Option<(&'static str, Json)>, Fault> {
         if let BucketBy::Value(node) = fractional.by {
-            let (inner, given) = self.step(node, &path.index(0), names);
+            let (inner, given) = self.step(node, &path.index(0));
             step.steps.push(inner);
-            match given {
-                Ok(Json::Null) if fractional.version == FractionalVersion::V2 => {}
-                Ok(key) => return Some(("what [0] gives", key)),
-                Err(_) => return None,
+            match given? {
+                Operand::Null if fractional.version == FractionalVersion::V2 => {}
+                key => return Ok(Some(("what [0] gives", json(&self.machine, &key)))),
             }
         }
         let flag = self.snapshot.text.get(self.flag.key);
-        let key = self.targeting_key()?;
-        let key = match fractional.version {
+        let key = self.targeting_key().map(|key| match fractional.version {
             FractionalVersion::V2 => Json::from(format!("{flag}{key}")),
             FractionalVersion::V3 => json!([flag, key]),
-        };
-        Some(("the flag's key and the targeting key", key))
+        });
+        Ok(key.map(|key| ("the flag's key and the targeting key", key)))
     }
 
     /// The weights, with steps for those that are expressions; none where one of them makes no sense.
@@ -83,23 +83,41 @@ impl<A: Attributes + ?Sized> Walk<'_, A> {
         &mut self,
         fractional: &Fractional,
         path: &Path<'_>,
-        names: Names<'_>,
         step: &mut Step,
-    ) -> Option<Vec<u64>> {
-        let offset = usize::from(matches!(fractional.by, BucketBy::Value(_)));
-        let mut weights = Vec::with_capacity(fractional.buckets.len());
+    ) -> Result<Option<Vec<u64>>, Fault> {
+        let offset = offset(fractional);
+        let mut weights = Some(Vec::with_capacity(fractional.buckets.len()));
         for (index, bucket) in fractional.buckets.iter().enumerate() {
-            weights.push(match bucket.weight {
-                Weight::Constant(weight) => u64::from(weight),
+            let next = match bucket.weight {
+                Weight::Constant(weight) => Some(weight),
                 Weight::Computed(node) => {
-                    let (inner, given) = self.step(node, &path.index(index + offset).index(1), names);
+                    let (inner, given) = self.step(node, &path.index(index + offset).index(1));
                     step.steps.push(inner);
-                    u64::from(given.ok()?.as_f64().and_then(weight)?)
+                    match given? {
+                        Operand::Number(number) => weight(number),
+                        _ => None,
+                    }
                 }
+            };
+            weights = weights.zip(next).map(|(mut weights, next)| {
+                weights.push(u64::from(next));
+                weights
             });
         }
-        let total: u64 = weights.iter().sum();
-        (total <= u64::from(MOST_WEIGHT)).then_some(weights)
+        Ok(weights.filter(|weights| weights.iter().sum::<u64>() <= u64::from(MOST_WEIGHT)))
+    }
+
+    /// Steps for the variants that are expressions, all of which are evaluated; whether all of them can be variants.
+    fn variants(&mut self, fractional: &Fractional, path: &Path<'_>, step: &mut Step) -> Result<bool, Fault> {
+        let offset = offset(fractional);
+        for (index, bucket) in fractional.buckets.iter().enumerate().filter(|(_, bucket)| bucket.computed) {
+            let (inner, given) = self.step(bucket.variant, &path.index(index + offset).index(0));
+            step.steps.push(inner);
+            if matches!(given?, Operand::Json(_) | Operand::List(_)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Shares by variant and weight, and which of them holds the place.
@@ -126,17 +144,17 @@ impl<A: Attributes + ?Sized> Walk<'_, A> {
 
     fn spelt_out(&self, node: NodeId) -> Json {
         match self.snapshot.rules.node(node) {
-            Node::Text(text) => Json::from(self.snapshot.text.get(text)),
+            Node::Text(text) => shown(&Json::from(self.snapshot.text.get(text))),
             Node::Bool(value) => Json::Bool(value),
             Node::Number(value) => super::read::number(value),
             _ => Json::Null,
         }
     }
 
-    pub(super) fn split(&mut self, index: u32, path: &Path<'_>, names: Names<'_>, step: &mut Step) {
+    pub(super) fn split(&mut self, index: u32, path: &Path<'_>, step: &mut Step) {
         let snapshot = self.snapshot;
         let Some(split) = snapshot.rules.splits.get(index as usize) else { return };
-        let Some((mut bucketing, hash)) = self.position(split.position, path, names, step) else { return };
+        let Some((mut bucketing, hash)) = self.position(split.position, path, step) else { return };
         let whole = u64::from(WHOLE);
         let place = ((u128::from(hash) * u128::from(whole)) >> 64) as u64;
         let starts = std::iter::once(0).chain(split.buckets.iter().map(|(_, end)| u64::from(*end)));
@@ -149,16 +167,16 @@ impl<A: Attributes + ?Sized> Walk<'_, A> {
         match here.and_then(|here| Some((here, split.buckets.get(here)?))) {
             None => step.because = Some("the key is beyond all shares".to_owned()),
             Some((index, (node, _))) if self.spelt_out(*node).is_null() => {
-                step.steps.push(self.step(*node, &path.key("buckets").index(index).index(0), names).0);
+                step.steps.push(self.step(*node, &path.key("buckets").index(index).index(0)).0);
             }
             Some(_) => {}
         }
     }
 
-    pub(super) fn ramp(&mut self, index: u32, path: &Path<'_>, names: Names<'_>, step: &mut Step) {
+    pub(super) fn ramp(&mut self, index: u32, path: &Path<'_>, step: &mut Step) {
         let snapshot = self.snapshot;
         let Some(ramp) = snapshot.rules.ramps.get(index as usize) else { return };
-        let Some((mut bucketing, _)) = self.position(ramp.position, path, names, step) else { return };
+        let Some((mut bucketing, _)) = self.position(ramp.position, path, step) else { return };
         let now = self.now.0;
         let passed = ramp.points.partition_point(|(time, _)| *time <= now);
         let before = passed.checked_sub(1).and_then(|last| ramp.points.get(last)).copied();
@@ -184,22 +202,16 @@ impl<A: Attributes + ?Sized> Walk<'_, A> {
     }
 
     /// What a `split` or a `ramp` places, and the hash.
-    fn position(
-        &mut self,
-        position: Position,
-        path: &Path<'_>,
-        names: Names<'_>,
-        step: &mut Step,
-    ) -> Option<(Bucketing, u64)> {
+    fn position(&mut self, position: Position, path: &Path<'_>, step: &mut Step) -> Option<(Bucketing, u64)> {
         let (by, key) = match position.by {
             Some(node) => {
-                let (inner, given) = self.step(node, &path.key("by"), names);
+                let (inner, given) = self.step(node, &path.key("by"));
                 step.steps.push(inner);
-                ("what `by` gives", given.ok())
+                ("what `by` gives", Some(json(&self.machine, &given.ok()?)))
             }
             None => ("the targeting key", self.targeting_key().map(Json::from)),
         };
-        let hash = self.ask(names, |machine| machine.place(position));
+        let hash = self.ask(|machine| machine.place(position));
         let (Some(key), Ok(Some(hash))) = (key, hash) else {
             step.because = Some(if position.by.is_some() { "`by` gives no key" } else { NO_KEY }.to_owned());
             return None;
@@ -218,4 +230,9 @@ impl<A: Attributes + ?Sized> Walk<'_, A> {
         };
         Some((bucketing, hash))
     }
+}
+
+/// How many arguments come before the buckets.
+fn offset(fractional: &Fractional) -> usize {
+    usize::from(matches!(fractional.by, BucketBy::Value(_)))
 }

@@ -1,9 +1,9 @@
 //! Why a flag has the value it has, and why a request goes where it goes: every step that led there, as a tree.
 //!
 //! This is a walk of its own, for people and never on the way of a request: it decides at each operator which arguments
-//! are evaluated and asks the same machine that evaluates flags for the value of each. Evaluating pays nothing for it, and
-//! what is explained cannot differ from what is evaluated. Rules behind `$ref` appear in the place of the reference, as
-//! they are compiled.
+//! are evaluated and asks the same machine that evaluates flags for the value of each. Evaluating pays nothing for it. What
+//! decides is always the machine's own value, never what is shown of it: JSON has no NaN. Rules behind `$ref` appear in the
+//! place of the reference, as they are compiled.
 
 mod bucket;
 mod iterate;
@@ -16,7 +16,7 @@ mod walk;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::eval::Timestamp;
+use crate::eval::{MOST_STEPS, Scratch, Timestamp};
 use crate::flag::{Evaluation, EvaluationError, FlagId, Reason, State};
 use crate::snapshot::Snapshot;
 use crate::value::Attributes;
@@ -87,9 +87,12 @@ pub struct Step {
     /// The attribute that it read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attribute: Option<String>,
-    /// What it gave; none when it failed.
+    /// What it gave; none when it failed. A number that JSON does not have is its text: `NaN`, `Infinity`, `-Infinity`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<Json>,
+    /// Of a condition, whether it holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holds: Option<bool>,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<&'static str>,
@@ -161,25 +164,55 @@ pub struct Height {
 impl Snapshot {
     /// Evaluates the flag with this key and shows how.
     pub fn explain<A: Attributes + ?Sized>(&self, key: &str, attributes: &A, now: Timestamp) -> Explanation {
-        self.explain_within(key, self.flag(key), attributes, now, &mut { Budget::ALL })
+        self.explain_within(key, self.flag(key), attributes, now, MOST_STEPS, &mut { Budget::ALL })
     }
 
-    /// Explains a flag with what is left.
+    /// Explains an evaluation that was made together with others, which may have left it few steps.
+    fn explain_evaluation<A: Attributes + ?Sized>(
+        &self,
+        evaluation: &Evaluation,
+        attributes: &A,
+        now: Timestamp,
+    ) -> Option<Explanation> {
+        let key = self.key(evaluation.flag?);
+        let alone = self.explain(key, attributes, now);
+        if self.evaluate(key, attributes, now, &mut Scratch::default()) == *evaluation {
+            return Some(alone);
+        }
+        let because =
+            format!("{}: gates that a request meets share their steps", self.error_message(evaluation, key));
+        Some(Explanation {
+            variant: None,
+            value: None,
+            reason: evaluation.reason.as_str(),
+            error_code: evaluation.error.map(EvaluationError::code),
+            because,
+            attributes: Vec::new(),
+            rule: None,
+            ..alone
+        })
+    }
+
+    /// Explains a flag that may take so many steps, with what is left to show.
     fn explain_within<A: Attributes + ?Sized>(
         &self,
         key: &str,
         id: Option<FlagId>,
         attributes: &A,
         now: Timestamp,
+        steps: u32,
         left: &mut Budget,
     ) -> Explanation {
-        let evaluation = self.evaluate(key, attributes, now, &mut crate::Scratch::default());
+        let mut scratch = Scratch::default();
+        scratch.limit(Some(steps));
+        let evaluation = self.evaluate(key, attributes, now, &mut scratch);
         let variant = evaluation.variant.map(|variant| self.variant(variant));
         let (mut rule, mut read) = (None, Vec::new());
         if let Some(flag) = id.and_then(|id| self.flags.get(id.0 as usize))
             && let State::Targeted(node) = flag.state
         {
-            let mut walk = walk::Walk::new(self, attributes, flag, now, left);
+            scratch.limit(Some(steps));
+            let mut walk = walk::Walk::new(self, attributes, flag, now, &mut scratch, left);
             rule = Some(walk.rule(node));
             read = walk.into_read();
         }

@@ -90,10 +90,10 @@ impl Snapshot {
         let context = RequestContext::new(request, &bindings, settings, targeting_key.value.as_deref());
         let decision = self.decide(request, &context, now, &mut Scratch::default());
         let (routes, more_routes) = self.explain_routes(request, decision.route);
-        let explain = |flag: Option<_>| flag.map(|flag| self.explain(self.key(flag), &context, now));
-        let gate = decision.route.and_then(|route| self.route_gate(route)).and_then(|(flag, status)| {
+        let explain = |evaluation: Option<_>| self.explain_evaluation(&evaluation?, &context, now);
+        let gate = decision.route.and_then(|route| self.route_gate(route)).and_then(|(_, status)| {
             let open = decision.closed.is_none();
-            Some(GateExplanation { open, status, flag: explain(Some(flag))? })
+            Some(GateExplanation { open, status, flag: explain(decision.gate)? })
         });
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         RequestExplanation {
@@ -102,7 +102,7 @@ impl Snapshot {
             more_routes,
             route: decision.route.map(|route| self.route_name(route).to_owned()),
             gate,
-            flag: explain(decision.flag.and_then(|flag| flag.flag)),
+            flag: explain(decision.flag),
             upstream: decision.upstream(self).map(str::to_owned),
             targeting_key,
         }
@@ -130,7 +130,7 @@ impl Snapshot {
     }
 
     /// What of a route matches; an error with the first condition that does not.
-    fn conditions<R: Request + ?Sized>(&self, id: RouteId, request: &R) -> Result<String, String> {
+    pub(crate) fn conditions<R: Request + ?Sized>(&self, id: RouteId, request: &R) -> Result<String, String> {
         let text = |text: Text| self.text.get(text);
         let Some(route) = self.routes.routes.get(id.index()) else { return Err(String::new()) };
         let mut met = Vec::new();

@@ -18,6 +18,9 @@ const DOCUMENT: &str = r#"{
       "targeting": { "some": [ { "var": "cart" }, { ">": [ { "var": "n" }, { "+": ["1", 1] } ] } ] } },
     "sum": { "state": "ENABLED", "variants": { "true": true, "false": false },
       "targeting": { "<": [ 1, { "+": [ { "var": "x" }, 1 ] } ] } },
+    "ratio": { "state": "ENABLED", "variants": { "true": true, "false": false },
+      "targeting": { "some": [ [{ "/": [{ "var": "n" }, { "var": "all" }] }],
+        { "if": [{ "var": "" }, true, false] } ] } },
     "open": { "state": "ENABLED", "variants": { "on": true }, "defaultVariant": "on" },
     "closed": { "state": "DISABLED", "variants": { "on": true } },
     "broken": { "state": "ENABLED", "variants": { "on": true }, "targeting": { "x": 1 } }
@@ -166,6 +169,25 @@ fn an_error_is_shown_where_it_arises() {
     reads(
         &explain("none", Json::Null),
         &["flag `none`: no value, FLAG_NOT_FOUND", "  because flag `none` is not in the document"],
+    );
+}
+
+#[test]
+fn a_number_that_json_does_not_have_decides_as_it_does_in_an_evaluation() {
+    reads(
+        &explain("ratio", serde_json::json!({ "all": 0, "n": 0 })),
+        &[
+            "flag `ratio`: variant `false`, value false, TARGETING_MATCH",
+            "  because the targeting gives false",
+            "  targeting some -> false",
+            r#"    [0] ["NaN"]"#,
+            r#"      [0] / -> "NaN" (a number that JSON does not have)"#,
+            "        [0] var `n` -> 0",
+            "        [1] var `all` -> 0",
+            "    [1] for item 0 if -> false ([0] does not hold, so [2] is the result)",
+            r#"      [0] var `` -> "NaN" (a number that JSON does not have)"#,
+            "      [2] false",
+        ],
     );
 }
 

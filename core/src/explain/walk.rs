@@ -1,123 +1,148 @@
 //! The walk over a rule: which arguments of each operator are evaluated, and what each gives.
+//!
+//! One machine evaluates every part again, and its own values go from part to part: what is shown of them is for readers
+//! alone. What a part built is forgotten when its operator has been taken apart.
 
 use serde_json::Value as Json;
 
-use super::read::{json, number, reason, shown};
+use super::read::{number, reason, shown, shown_by};
 use super::{Budget, Explanation, ReadAttribute, Step};
 use crate::eval::coerce::{compare, truthy};
-use crate::eval::{Fault, Machine, Scope, Scratch, Timestamp, View};
+use crate::eval::{Fault, List, MOST_STEPS, Machine, Operand, Room, Scope, Scratch, Timestamp, View};
 use crate::flag::Flag;
 use crate::json::Path;
-use crate::rule::{Arguments, Comparison, Node, NodeId};
+use crate::rule::{Arguments, Comparison, Node, NodeId, Operator};
 use crate::snapshot::Snapshot;
 use crate::value::{Attribute, Attributes};
 
 /// An explanation in the making.
-pub(super) struct Walk<'a, A: ?Sized> {
+pub(super) struct Walk<'a, 's, A: ?Sized> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) attributes: &'a A,
     pub(super) flag: &'a Flag,
     pub(super) now: Timestamp,
-    left: &'a mut Budget,
+    pub(super) machine: Machine<'a, 's, A>,
+    left: &'s mut Budget,
     read: Vec<ReadAttribute>,
-    scratch: Scratch,
+    /// Whether everything above took too much work. Each part then gets the room that it had there, so that the one that
+    /// ran out of it is found; elsewhere all parts had enough.
+    ran_out: bool,
 }
 
-/// What names mean where a step stands.
-#[derive(Clone, Copy)]
-pub(super) enum Names<'v> {
-    Context,
-    Item(&'v Json),
-    Reduce { accumulator: &'v Json, current: &'v Json },
-}
+/// What a step gave, or why it failed. It can be looked at until the step above has been taken apart.
+pub(super) type Given<'a> = Result<Operand<'a>, Fault>;
 
-/// What a step gave, or why it failed.
-pub(super) type Given = Result<Json, Fault>;
-
-impl<'a, A: Attributes + ?Sized> Walk<'a, A> {
+impl<'a, 's, A: Attributes + ?Sized> Walk<'a, 's, A> {
     pub(super) fn new(
         snapshot: &'a Snapshot,
         attributes: &'a A,
         flag: &'a Flag,
         now: Timestamp,
-        left: &'a mut Budget,
+        scratch: &'s mut Scratch,
+        left: &'s mut Budget,
     ) -> Self {
-        Self { snapshot, attributes, flag, now, left, read: Vec::new(), scratch: Scratch::default() }
+        let machine = Machine::new(snapshot, attributes, flag, now, scratch);
+        Self { snapshot, attributes, flag, now, machine, left, read: Vec::new(), ran_out: true }
     }
 
     /// Explains the flag's rule.
     pub(super) fn rule(&mut self, node: NodeId) -> Step {
-        self.step(node, &Path::Root.key("targeting"), Names::Context).0
+        self.step(node, &Path::Root.key("targeting")).0
     }
 
     pub(super) fn into_read(self) -> Vec<ReadAttribute> {
         self.read
     }
 
-    /// What a machine makes of a node alone.
-    pub(super) fn eval(&mut self, node: NodeId, names: Names<'_>) -> Given {
-        self.ask(names, |machine| {
-            let value = machine.eval(node)?;
-            Ok(json(machine, &value))
-        })
+    /// Asks the machine for what it has done before; it costs nothing again.
+    pub(super) fn ask<T>(&mut self, question: impl FnOnce(&mut Machine<'a, 's, A>) -> T) -> T {
+        let (room, mark) = (self.machine.room(), self.machine.mark());
+        self.machine.set_room(Room::ALL);
+        let answer = question(&mut self.machine);
+        self.machine.release(mark);
+        self.machine.set_room(room);
+        answer
     }
 
-    pub(super) fn ask<T>(
-        &mut self,
-        names: Names<'_>,
-        question: impl FnOnce(&mut Machine<'_, '_, A>) -> T,
-    ) -> T {
-        let (attributes, flag) = (self.attributes, self.flag);
-        let mut machine = Machine::new(self.snapshot, attributes, flag, self.now, &mut self.scratch);
-        machine.scope = match names {
-            Names::Context => Scope::Root,
-            Names::Item(item) => Scope::Item(item.into()),
-            Names::Reduce { accumulator, current } => {
-                Scope::Reduce { accumulator: accumulator.into(), current: current.into() }
-            }
-        };
-        question(&mut machine)
+    pub(super) fn is_true(&self, value: Operand<'a>) -> bool {
+        truthy(self.machine.view(&value))
     }
 
     /// Explains the node at `path`.
-    pub(super) fn step(&mut self, id: NodeId, path: &Path<'_>, names: Names<'_>) -> (Step, Given) {
-        let given = self.eval(id, names);
+    pub(super) fn step(&mut self, id: NodeId, path: &Path<'_>) -> (Step, Given<'a>) {
+        if !self.ran_out {
+            self.machine.set_room(Room::ALL);
+        }
+        let (before, start) = (self.machine.room(), self.machine.mark());
+        let given = self.machine.eval(id);
+        let after = self.machine.room();
+        if given.is_err() {
+            self.machine.release(start);
+        }
         let mut step = Step {
             path: place(path),
-            value: given.as_ref().ok().map(shown),
+            value: given.as_ref().ok().map(|value| shown_by(&self.machine, value)),
             error: given.as_ref().err().map(|fault| reason(*fault)),
             ..Step::default()
         };
+        if matches!(given, Ok(Operand::Number(number)) if !number.is_finite()) {
+            step.because = Some("a number that JSON does not have".to_owned());
+        }
         if self.left.steps == 0 || self.left.levels == 0 {
             step.because = Some("not taken apart: the explanation is long enough".to_owned());
             return (step, given);
         }
         self.left.steps -= 1;
         self.left.levels -= 1;
-        self.take_apart(id, path, names, &mut step);
+        let end = self.machine.mark();
+        let outer = self.ran_out;
+        self.ran_out &= matches!(given, Err(Fault::TooMuchWork));
+        self.machine.set_room(before.less_a_step());
+        self.take_apart(id, path, &mut step);
+        self.ran_out = outer;
+        self.machine.release(end);
+        self.machine.set_room(after);
         self.left.levels += 1;
         (step, given)
     }
 
-    fn take_apart(&mut self, id: NodeId, path: &Path<'_>, names: Names<'_>, step: &mut Step) {
+    /// Explains an argument.
+    fn argument(&mut self, step: &mut Step, path: &Path<'_>, index: usize, id: NodeId) -> Given<'a> {
+        let (inner, given) = self.step(id, &path.index(index));
+        step.steps.push(inner);
+        given
+    }
+
+    /// Explains an argument and says whether it holds.
+    fn condition(
+        &mut self,
+        step: &mut Step,
+        path: &Path<'_>,
+        index: usize,
+        id: NodeId,
+    ) -> Result<bool, Fault> {
+        let (mut inner, given) = self.step(id, &path.index(index));
+        let holds = given.map(|value| self.is_true(value));
+        inner.holds = holds.ok();
+        step.steps.push(inner);
+        holds
+    }
+
+    fn take_apart(&mut self, id: NodeId, path: &Path<'_>, step: &mut Step) {
         let snapshot = self.snapshot;
         let node = snapshot.rules.node(id);
         step.operator = super::text::operator(node);
         let path = &path.key(step.operator);
-        let mut argument = |walk: &mut Self, index: usize, id: NodeId| {
-            let (inner, given) = walk.step(id, &path.index(index), names);
-            step.steps.push(inner);
-            given
-        };
         match node {
             Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) | Node::Constant(_) => {}
             Node::Misuse => step.because = Some("the arguments make no sense".to_owned()),
             Node::List(arguments) | Node::Operator(_, arguments) => {
+                let mut first = None;
                 for (index, id) in snapshot.rules.arguments(arguments).iter().enumerate() {
-                    if argument(self, index, *id).is_err() {
-                        break;
-                    }
+                    let Ok(given) = self.argument(step, path, index, *id) else { return };
+                    first = first.or(Some(given));
                 }
+                self.placed_by(node, first);
             }
             Node::Attribute(index) => {
                 let attribute = snapshot.rules.attributes.get(index as usize);
@@ -128,30 +153,42 @@ impl<'a, A: Attributes + ?Sized> Walk<'a, A> {
             Node::FlagKey => self.reads("$flagd.flagKey", step),
             Node::Timestamp => self.reads("$flagd.timestamp", step),
             Node::Computed(name) => {
-                let given = argument(self, 0, name);
-                if let (Ok(Json::String(name)), Names::Context) = (given, names) {
+                let given = self.argument(step, path, 0, name);
+                if let (Ok(name), Scope::Root) = (given, self.machine.scope)
+                    && let Some(name) = self.machine.with_path(&name, str::to_owned)
+                {
                     self.reads(&name, step);
                 }
             }
             Node::Or0(value, default) => {
-                if let Ok(Json::Null) = argument(self, 0, value) {
-                    let _ = argument(self, 1, default);
+                if let Ok(Operand::Null) = self.argument(step, path, 0, value) {
+                    let _ = self.argument(step, path, 1, default);
                 }
             }
-            Node::If(arguments) => step.because = self.branch(arguments, &mut argument),
-            Node::And(arguments) => step.because = self.until(arguments, false, &mut argument),
-            Node::Or(arguments) => step.because = self.until(arguments, true, &mut argument),
-            Node::Compare(comparison, arguments) => self.compared(comparison, arguments, &mut argument),
-            Node::Not(inner) | Node::Truthy(inner) | Node::Spread(_, inner) => {
-                let _ = argument(self, 0, inner);
+            Node::If(arguments) => self.branch(arguments, path, step),
+            Node::And(arguments) => self.until(arguments, false, path, step),
+            Node::Or(arguments) => self.until(arguments, true, path, step),
+            Node::Compare(comparison, arguments) => self.compared(comparison, arguments, path, step),
+            Node::Not(inner) | Node::Truthy(inner) => {
+                let _ = self.condition(step, path, 0, inner);
+            }
+            Node::Spread(_, inner) => {
+                let Ok(given) = self.argument(step, path, 0, inner) else { return };
+                let first = match List::of(given) {
+                    Some(list) => self.machine.item(list, 0),
+                    None => Some(given),
+                };
+                self.placed_by(node, first);
             }
             Node::In(one, other) | Node::StartsWith(one, other) | Node::EndsWith(one, other) => {
-                if argument(self, 0, one).is_ok() {
-                    let _ = argument(self, 1, other);
+                if self.argument(step, path, 0, one).is_ok() {
+                    let _ = self.argument(step, path, 1, other);
                 }
             }
             Node::OneOf(needle, texts) => {
-                let _ = argument(self, 0, needle);
+                if self.argument(step, path, 0, needle).is_err() {
+                    return;
+                }
                 let texts = snapshot
                     .rules
                     .texts
@@ -163,7 +200,9 @@ impl<'a, A: Attributes + ?Sized> Walk<'a, A> {
                 step.steps.push(spelt_out(&path.index(1), &texts));
             }
             Node::Version(version, index) => {
-                let _ = argument(self, 0, version);
+                if self.argument(step, path, 0, version).is_err() {
+                    return;
+                }
                 if let Some(test) = snapshot.rules.versions.get(index as usize) {
                     let operator = super::text::version_operator(test.operator);
                     let version = snapshot.text.get(test.version);
@@ -172,29 +211,42 @@ impl<'a, A: Attributes + ?Sized> Walk<'a, A> {
                 }
             }
             Node::Cidr(address, index) => {
-                let _ = argument(self, 0, address);
+                if self.argument(step, path, 0, address).is_err() {
+                    return;
+                }
                 let networks = snapshot.rules.networks.get(index as usize).map_or(&[][..], |list| list);
                 let networks: Json = networks.iter().map(super::text::network).collect();
                 step.steps.push(spelt_out(&path.index(1), &networks));
             }
             Node::Matches(text, index) => {
-                let _ = argument(self, 0, text);
+                if self.argument(step, path, 0, text).is_err() {
+                    return;
+                }
                 let pattern =
                     snapshot.rules.patterns.get(index as usize).map_or("", |pattern| pattern.regex.as_str());
                 step.steps.push(spelt_out(&path.index(1), &Json::from(pattern)));
             }
-            Node::Map(list, body) | Node::Filter(list, body) => {
-                self.rounds(list, body, path, names, step, |_| false);
-            }
-            Node::All(list, body) => self.rounds(list, body, path, names, step, |holds| !holds),
+            Node::Map(list, body) => self.mapping(list, body, path, step),
+            Node::Filter(list, body) => self.rounds(list, body, path, step, |_| false),
+            Node::All(list, body) => self.rounds(list, body, path, step, |holds| !holds),
             Node::Some(list, body) | Node::None(list, body) => {
-                self.rounds(list, body, path, names, step, |holds| holds);
+                self.rounds(list, body, path, step, |holds| holds);
             }
-            Node::Reduce(arguments) => self.reduction(arguments, path, names, step),
-            Node::Fractional(index) => self.fractional(index, path, names, step),
-            Node::Split(index) => self.split(index, path, names, step),
-            Node::Ramp(index) => self.ramp(index, path, names, step),
+            Node::Reduce(arguments) => self.reduction(arguments, path, step),
+            Node::Fractional(index) => self.fractional(index, path, step),
+            Node::Split(index) => self.split(index, path, step),
+            Node::Ramp(index) => self.ramp(index, path, step),
             Node::Prerequisite(index) => step.prerequisite = self.prerequisite(index).map(Box::new),
+        }
+    }
+
+    /// Notes that the targeting key was read by a `fractional` whose first value is no key.
+    fn placed_by(&mut self, node: Node, first: Option<Operand<'a>>) {
+        let (Node::Operator(Operator::Fractional, _) | Node::Spread(Operator::Fractional, _)) = node else {
+            return;
+        };
+        if first.is_some_and(|first| !matches!(self.machine.view(&first), View::Text(_))) {
+            self.targeting_key();
         }
     }
 
@@ -224,62 +276,55 @@ impl<'a, A: Attributes + ?Sized> Walk<'a, A> {
         value.as_str().filter(|key| !key.is_empty()).map(str::to_owned)
     }
 
-    fn branch(
-        &mut self,
-        arguments: Arguments,
-        argument: &mut impl FnMut(&mut Self, usize, NodeId) -> Given,
-    ) -> Option<String> {
+    fn branch(&mut self, arguments: Arguments, path: &Path<'_>, step: &mut Step) {
         let arguments = self.snapshot.rules.arguments(arguments);
         for (index, pair) in arguments.chunks_exact(2).enumerate() {
             let [condition, result] = pair else { continue };
-            let holds = argument(self, 2 * index, *condition).ok()?;
-            if truthy(View::from(&holds)) {
-                let _ = argument(self, 2 * index + 1, *result);
-                return Some(format!("[{}] holds, so [{}] is the result", 2 * index, 2 * index + 1));
+            match self.condition(step, path, 2 * index, *condition) {
+                Err(_) => return,
+                Ok(false) => {}
+                Ok(true) => {
+                    let _ = self.argument(step, path, 2 * index + 1, *result);
+                    let because = format!("[{}] holds, so [{}] is the result", 2 * index, 2 * index + 1);
+                    step.because = Some(because);
+                    return;
+                }
             }
         }
         let conditions = if arguments.len() > 3 { "no condition holds" } else { "[0] does not hold" };
-        match arguments {
+        step.because = match arguments {
             [only] => {
-                let _ = argument(self, 0, *only);
+                let _ = self.argument(step, path, 0, *only);
                 None
             }
             [.., last] if arguments.len() % 2 == 1 => {
-                let _ = argument(self, arguments.len() - 1, *last);
+                let _ = self.argument(step, path, arguments.len() - 1, *last);
                 Some(format!("{conditions}, so [{}] is the result", arguments.len() - 1))
             }
             _ => Some(format!("{conditions}, and nothing holds otherwise")),
-        }
+        };
     }
 
-    fn until(
-        &mut self,
-        arguments: Arguments,
-        stop: bool,
-        argument: &mut impl FnMut(&mut Self, usize, NodeId) -> Given,
-    ) -> Option<String> {
+    fn until(&mut self, arguments: Arguments, stop: bool, path: &Path<'_>, step: &mut Step) {
         let arguments = self.snapshot.rules.arguments(arguments);
         for (index, id) in arguments.iter().enumerate() {
-            let given = argument(self, index, *id).ok()?;
-            if truthy(View::from(&given)) == stop {
+            let Ok(given) = self.condition(step, path, index, *id) else { return };
+            if given == stop {
                 let holds = if stop { "holds" } else { "does not hold" };
-                return Some(format!("[{index}] {holds}"));
+                step.because = Some(format!("[{index}] {holds}"));
+                return;
             }
         }
-        Some(if stop { "none holds" } else { "all hold" }.to_owned())
+        step.because = Some(if stop { "none holds" } else { "all hold" }.to_owned());
     }
 
     /// As far as the first pair that does not compare so.
-    fn compared(
-        &mut self,
-        comparison: Comparison,
-        arguments: Arguments,
-        argument: &mut impl FnMut(&mut Self, usize, NodeId) -> Given,
-    ) {
+    fn compared(&mut self, comparison: Comparison, arguments: Arguments, path: &Path<'_>, step: &mut Step) {
         let mut left = None;
         for (index, id) in self.snapshot.rules.arguments(arguments).iter().enumerate() {
-            let Ok(right) = argument(self, index, *id) else { return };
-            let so = left.as_ref().map(|left| compare(comparison, View::from(left), View::from(&right)));
+            let Ok(right) = self.argument(step, path, index, *id) else { return };
+            let view = |value| self.machine.view(value);
+            let so = left.as_ref().map(|left| compare(comparison, view(left), view(&right)));
             if so == Some(false) {
                 return;
             }
@@ -291,7 +336,9 @@ impl<'a, A: Attributes + ?Sized> Walk<'a, A> {
         let snapshot = self.snapshot;
         let prerequisite = snapshot.rules.prerequisites.get(index as usize)?;
         let key = snapshot.text.get(prerequisite.key);
-        Some(snapshot.explain_within(key, prerequisite.flag, self.attributes, self.now, self.left))
+        let steps = if self.ran_out { self.machine.room().steps } else { MOST_STEPS };
+        let (attributes, now) = (self.attributes, self.now);
+        Some(snapshot.explain_within(key, prerequisite.flag, attributes, now, steps, self.left))
     }
 }
 

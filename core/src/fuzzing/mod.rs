@@ -4,6 +4,7 @@
 //! Built with the feature `fuzzing` only.
 
 mod configuration;
+mod explained;
 mod feed;
 mod grammar;
 mod hostile;
@@ -24,6 +25,7 @@ use crate::value::Context;
 use crate::{Compilation, CompileError, CompileOptions, Decision, Scratch, Timestamp};
 
 pub use configuration::configuration;
+pub use explained::request as explained_request;
 pub use feed::feed;
 pub use grammar::Choices;
 pub use hostile::{HOSTILE, Hostile};
@@ -141,6 +143,7 @@ pub fn check(snapshot: &Snapshot, context: &Context) {
     assert!(out.is_ascii() && serde_json::from_str::<Json>(&out).is_ok(), "no header: {out}");
 
     for path in ["/", "/special", "/checkout", "/checkout/pay?x=1", ""] {
+        explained_request(snapshot, &Get(path));
         let decision = snapshot.decide(&Get(path), context, NOW, &mut scratch);
         // An empty path is another spelling of the root, for which a gate may stand before the route.
         let is_written = decision.route == snapshot.route(&Get(path));
@@ -156,6 +159,7 @@ pub fn check(snapshot: &Snapshot, context: &Context) {
             );
         }
     }
+    explained::flags(snapshot, context);
     used(snapshot);
     assert!(snapshot.problems().iter().all(|problem| !problem.to_string().is_empty()));
     assert!(snapshot.size() >= snapshot.variant_count());

@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use turquoise_core::{Context, Request, Scratch};
+use turquoise_core::{Context, Request, Scratch, fuzzing};
 
 use crate::{NOW, compile};
 
@@ -180,6 +180,7 @@ proptest! {
         let context = Context::new(json!({}));
         for path in paths.iter().map(|pieces| format!("/{}", pieces.concat())) {
             let decision = snapshot.decide(&Get(&path), &context, NOW, &mut Scratch::default());
+            fuzzing::explained_request(&snapshot, &Get(&path));
             for server in &servers {
                 let segments = server.segments(&path);
                 // The route that this request would take if the client had written it as the server reads it.

@@ -4,6 +4,7 @@
 //! Cases come from proptest, with a new seed in every run; what fails is printed in its smallest form.
 
 mod attributes;
+mod explained;
 mod fractional;
 mod gates;
 mod murmur3;

@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use turquoise_core::{Request, RouteId};
+use turquoise_core::{Request, RouteId, fuzzing};
 
 use crate::compile;
 
@@ -160,6 +160,7 @@ proptest! {
         for request in &requests {
             let expected = routes.iter().position(|route| route.accepts(request));
             prop_assert_eq!(snapshot.route(request).map(RouteId::index), expected, "{:?}", request);
+            fuzzing::explained_request(&snapshot, request);
         }
     }
 }
