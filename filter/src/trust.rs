@@ -98,8 +98,9 @@ impl Refusal {
     /// A document over which a VM died.
     pub(crate) fn fatal(fingerprint: u64) -> Self {
         let message = format!(
-            "a VM of this proxy died while it compiled it (fingerprint {fingerprint:016x}), so it is not tried again: serve \
-             another one, and tell those who make Turquoise"
+            "a VM of this proxy died while it compiled it, or took over a second for one part of it (fingerprint \
+             {fingerprint:016x}), so it is not tried again: serve another one, or make its largest flag, evaluator or \
+             route smaller, and tell those who make Turquoise"
         );
         Self::new(Reason::Fatal, message)
     }
